@@ -36,12 +36,16 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool gave back, in words or JSON for the model."""
+    """What a tool gave back, in words or JSON for the model.
+
+    `say` is set where the tool has the answer itself, to be spoken word for word.
+    """
 
     call_id: str
     name: str
     content: str
     is_error: bool = False
+    say: str | None = None
 
 
 InputPart = Text | Audio | Image | VideoFrame | Context | ToolResult
