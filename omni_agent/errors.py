@@ -102,6 +102,13 @@ class ToolDefinitionError(ToolError, TypeError):
     """A function cannot be made into a tool."""
 
 
+# --- recipes ---------------------------------------------------------------------------------
+
+
+class RecipeError(OmniAgentError, ValueError):
+    """A recipe file cannot be used; the message names the file and the line."""
+
+
 # --- memory ----------------------------------------------------------------------------------
 
 
