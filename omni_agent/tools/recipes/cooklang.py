@@ -56,7 +56,7 @@ def _front_matter(text: str, source: str) -> tuple[dict[str, Any], str, int]:
 
     lines = text.splitlines()
     if not lines or lines[0].strip() != "---":
-        raise RecipeError(f"{source}, line 1: a recipe begins with front matter between `---` lines")
+        raise RecipeError(f"{source}, line 1: a recipe begins with `---`, `title: …` and `---`")
     ends = (n for n, line in enumerate(lines[1:], 1) if line.strip() == "---")
     end = next(ends, None)
     if end is None:
@@ -68,7 +68,7 @@ def _front_matter(text: str, source: str) -> tuple[dict[str, Any], str, int]:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 2 if mark else 2
         problem = getattr(error, "problem", None) or error
-        raise RecipeError(f"{source}, line {line}: the front matter is no YAML: {problem}") from error
+        raise RecipeError(f"{source}, line {line}: this is no YAML: {problem}") from error
     if not isinstance(metadata, dict):
         raise RecipeError(f"{source}, line 2: the front matter is no list of `key: value` lines")
     return {str(k).lower(): v for k, v in metadata.items()}, "\n".join(lines[end + 1 :]), end + 2
@@ -87,9 +87,10 @@ def _paragraphs(body: str, first_line: int) -> Iterator[tuple[int, str]]:
     body = _BLOCK_COMMENT.sub(lambda m: "\n" * m[0].count("\n"), body)
     body = _COMMENT.sub("", body)
     start, held = 0, list[str]()
-    for number, line in enumerate([*body.splitlines(), ""], first_line):
-        line = line.strip()
-        if held and (not line or line[0] in "=>" and line[0] != held[0][0] or held[0][0] == "="):
+    for number, raw in enumerate([*body.splitlines(), ""], first_line):
+        line = raw.strip()
+        begins_other = line[:1] in ("=", ">") and line[0] != held[0][0] if held else False
+        if held and (not line or begins_other or held[0][0] == "="):
             yield start, _joined(held)
             held = []
         if line:
@@ -101,8 +102,12 @@ def _paragraphs(body: str, first_line: int) -> Iterator[tuple[int, str]]:
 
 def _joined(lines: list[str]) -> str:
     """Lines of one step; Chinese ones meet without a blank."""
-    text = " ".join(lines)
-    return re.sub(r"(?<=[\u3000-\u9fff\uff00-\uffef]) (?=[\u3000-\u9fff\uff00-\uffef@#~])", "", text)
+    return _CHINESE_JOINT.sub("", " ".join(lines))
+
+
+_CHINESE_JOINT = re.compile(
+    r"(?<=[\u3000-\u9fff\uff00-\uffef]) (?=[\u3000-\u9fff\uff00-\uffef@#~])"
+)
 
 
 def _step_parts(
@@ -179,7 +184,7 @@ class _Library:
             raise MissingExtra("cooklang-py", "compact", needed_for="Reading recipes") from error
 
         def bounded(kind: type) -> type:
-            class Bounded(kind):  # type: ignore[misc]
+            class Bounded(kind):
                 @classmethod
                 def factory(cls, raw: str) -> Any:
                     token = _TOKEN.match(raw) or _BARE.match(raw)

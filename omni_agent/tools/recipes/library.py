@@ -75,7 +75,7 @@ def _read_recipe(id: str, paths: list[Path]) -> Recipe:
             )
         files[language] = file
     first = next(iter(files.values()))
-    for language, file in files.items():
+    for file in files.values():
         if len(file.steps) != len(first.steps):
             raise RecipeError(
                 f"{file.source}: {len(file.steps)} steps, but {first.source} has "
@@ -102,7 +102,8 @@ def _read_file(path: Path) -> CooklangFile:
     try:
         return parse_cooklang(path.read_text(encoding="utf-8"), source=str(path))
     except UnicodeDecodeError as error:
-        raise RecipeError(f"{path}: no UTF-8 text at byte {error.start}; save it as UTF-8") from error
+        problem = f"{path}: no UTF-8 text at byte {error.start}; save it as UTF-8"
+        raise RecipeError(problem) from error
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read: {error.strerror}") from error
 
@@ -118,9 +119,8 @@ def _text(language: Language, file: CooklangFile) -> RecipeText:
     title = card.words("title")
     if not title:
         raise RecipeError(f"{file.source}, line 2: the front matter has no `title:`")
-    return RecipeText(
-        language, title, file.steps, tuple(card.list_of("aliases")), card.words("origin"), file.notes
-    )
+    aliases = tuple(card.list_of("aliases"))
+    return RecipeText(language, title, file.steps, aliases, card.words("origin"), file.notes)
 
 
 class _Card:
@@ -152,7 +152,7 @@ class _Card:
         value = self.words(key)
         digits = value[: len(value) - len(value.lstrip("0123456789"))]
         if not digits or not 1 <= int(digits) <= 1000:
-            raise RecipeError(f"{self._source}: `{key}: {value}` should be how many it feeds, 1-1000")
+            raise RecipeError(f"{self._source}: `{key}: {value}` should be how many it feeds")
         return int(digits)
 
     def minutes(self, key: str) -> int | None:

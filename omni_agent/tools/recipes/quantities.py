@@ -52,9 +52,9 @@ def scale(amount: Amount, factor: Fraction, *, name: str = "") -> Amount:
     return _handier_unit(replace(amount, low=low, high=high))
 
 
-_WHOLE_UNITS = frozenset(
-    "clove slice leaf leave sprig sheet can tin packet rasher strip fillet stick star pod "
-    "瓣 片 枝 张 罐 包 条 颗 粒 朵 听 袋 支 段".split()
+_WHOLE_UNITS = re.compile(
+    r"(clove|slice|leaf|leave|sprig|sheet|can|tin|packet|rasher|strip|fillet|stick|star|pod)s?"
+    r"|[瓣片枝张罐包条颗粒朵听袋支段]"
 )
 _WHOLE_NAMES = re.compile(
     r"\beggs?\b|yolks?$|egg whites?$|cloves?$|leaves$|slices$|sticks?$|鸡蛋|鸭蛋|蛋黄|蛋清|皮蛋"
@@ -73,7 +73,7 @@ def _round(value: Fraction, unit: str, name: str) -> Fraction:
             step = Fraction(1, 8)
         case "tsp" | "tbsp" | "oz" | "floz":
             step = Fraction(1, 4)
-        case _ if unit.lower().removesuffix("s") in _WHOLE_UNITS or _WHOLE_NAMES.search(name.lower()):
+        case _ if _WHOLE_UNITS.fullmatch(unit) or _WHOLE_NAMES.search(name.lower()):
             step = Fraction(1)
         case _:
             step = Fraction(1) if value >= 4 else Fraction(1, 2)
@@ -131,7 +131,7 @@ _CANONICAL = {a: unit for unit, names in _ALIASES.items() for a in (unit, *names
 
 
 def canonical_unit(unit: str) -> str:
-    """"grams" → "g", "大勺" → "tbsp"; what is no measure ("cloves", "large") stays as it is."""
+    """ "grams" → "g", "大勺" → "tbsp"; what is no measure ("cloves", "large") stays as it is."""
     return _CANONICAL.get(unit.strip().lower().rstrip(".").replace(" ", "-"), unit.strip())
 
 
@@ -190,7 +190,7 @@ def parse_duration(text: str | int) -> int:
         return int(text) * 60
     found = list(_DURATION.finditer(text.replace("½", ".5")))
     if not found:
-        raise ValueError(f"{text!r} is no duration; write for example \"35 minutes\"")
+        raise ValueError(f'{text!r} is no duration; write for example "35 minutes"')
     return round(sum(Fraction(m[1]) * _SECONDS[m[3][0].lower()] for m in found))
 
 

@@ -175,5 +175,3 @@ class Recipe:
     @property
     def step_count(self) -> int:
         return len(next(iter(self.texts.values())).steps)
-
-

@@ -10,17 +10,17 @@ from omni_agent.tools.recipes.quantities import Amount, System, convert
 
 
 def say_ingredient(name: str, amount: Amount | None, loosely: str, language: Language) -> str:
-    """"two tablespoons of oil", "three eggs", "a pinch of salt" · "两大勺油", "三个鸡蛋", "少许盐"."""
+    """ "two tablespoons of oil", "three eggs", "a pinch of salt" · "两大勺油", "少许盐"."""
     if language == "zh":
         if amount is None:
-            return f"{loosely}{name}" if loosely in _ZH_BEFORE else f"{name}{loosely}"
+            return f"{loosely}{name}" if _ZH_BEFORE.fullmatch(loosely) else f"{name}{loosely}"
         return f"{say_amount(amount, 'zh')}{name}"
     if amount is None:
         if not loosely:
             return name
         if _EN_AFTER.match(loosely):
             return f"{name}, {loosely}," if " " in loosely else f"{loosely} {name}"
-        return f"{loosely} {name}" if loosely in _EN_PLAIN else f"{loosely} of {name}"
+        return f"{loosely} {name}" if _EN_PLAIN.fullmatch(loosely) else f"{loosely} of {name}"
     if not amount.unit:
         return _en_pieces(amount, name)
     if is_measure(amount.unit):
@@ -28,15 +28,13 @@ def say_ingredient(name: str, amount: Amount | None, loosely: str, language: Lan
     return _en_pieces(amount, f"{amount.unit} {name}")
 
 
-_ZH_BEFORE = frozenset("少许 少量 适量 一些 一点 一撮 一小撮 一把 一小把 几片 几滴 半碗".split())
+_ZH_BEFORE = re.compile("少许|少量|适量|一些|一点|几滴|半碗|[一几半]小?[撮把片]")
 _EN_AFTER = re.compile(r"(to taste|as needed|as required|for |to \w+)", re.IGNORECASE)
-_EN_PLAIN = frozenset("some a few a little enough plenty extra more several".split()) | {
-    "a few", "a little", "a lot of", "plenty of",
-}  # fmt: skip
+_EN_PLAIN = re.compile("some|a few|a little|enough|plenty of|a lot of|extra|more|several")
 
 
 def say_amount(amount: Amount, language: Language) -> str:
-    """"one and a half teaspoons", "150 to 200 grams" · "一茶匙半", "150到200克"."""
+    """ "one and a half teaspoons", "150 to 200 grams" · "一茶匙半", "150到200克"."""
     if language == "zh":
         unit = _ZH_UNITS.get(amount.unit, amount.unit) or "个"
         if amount.low == amount.high:
@@ -60,7 +58,7 @@ def say_amount(amount: Amount, language: Language) -> str:
 
 def is_measure(unit: str) -> bool:
     """Does English say "of" after it: "tablespoons of", "cloves of", but "two large"?"""
-    return unit in _EN_UNITS or singular(unit.lower()).split(" ")[-1] in _EN_COUNTERS
+    return unit in _EN_UNITS or _EN_COUNTERS.search(singular(unit.lower())) is not None
 
 
 _EN_UNITS = {
@@ -69,11 +67,11 @@ _EN_UNITS = {
     "tbsp": ("tablespoon", "tablespoons"), "oz": ("ounce", "ounces"), "lb": ("pound", "pounds"),
     "floz": ("fluid ounce", "fluid ounces"), "cm": ("centimetre", "centimetres"),
 }  # fmt: skip
-_EN_COUNTERS = frozenset(
-    "clove slice piece can tin jar bunch sprig stalk stick pinch handful leaf head sheet packet "
-    "knob dash drop block ball bag bulb cube rasher strip fillet ear pod inch glass bottle dozen "
-    "bowl spoon scoop drizzle splash rib wedge sachet punnet square star thumb pack grind "
-    "chunk sliver round quart pint cupful spoonful".split()
+_EN_COUNTERS = re.compile(
+    r"\b(clove|slice|piece|can|tin|jar|bunch|sprig|stalk|stick|pinch|handful|leaf|head|sheet|packet"
+    r"|knob|dash|drop|block|ball|bag|bulb|cube|rasher|strip|fillet|ear|pod|inch|glass|bottle|dozen"
+    r"|bowl|spoon|scoop|drizzle|splash|rib|wedge|sachet|punnet|square|thumb|pack|grind|chunk|sliver"
+    r"|quart|pint|cupful|spoonful)$"
 )
 _ZH_UNITS = {
     "g": "克", "kg": "公斤", "ml": "毫升", "l": "升", "tsp": "茶匙", "tbsp": "大勺", "cup": "杯",
@@ -95,7 +93,8 @@ def _a(noun: str) -> str:
 
 # --- numbers ---------------------------------------------------------------------------------
 
-_EN_WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()
+_EN_WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+_EN_WORDS += ["ten", "eleven", "twelve"]
 _EN_PARTS = {
     Fraction(1, 2): "half", Fraction(1, 4): "a quarter", Fraction(3, 4): "three quarters",
     Fraction(1, 3): "a third", Fraction(2, 3): "two thirds", Fraction(1, 8): "an eighth",
@@ -141,7 +140,7 @@ def zh_number(value: Fraction, *, measured: bool = False) -> str:
 
 
 def zh_quantity(value: Fraction, unit: str) -> str:
-    """"两大勺", "半茶匙", "一茶匙半", "两又四分之一杯", "150克"."""
+    """ "两大勺", "半茶匙", "一茶匙半", "两又四分之一杯", "150克"."""
     whole, part = divmod(value, 1)
     if part and whole and whole <= 10 and part in _ZH_PARTS:
         count = zh_number(Fraction(whole), measured=True)
@@ -155,20 +154,20 @@ def zh_quantity(value: Fraction, unit: str) -> str:
 
 
 def say_duration(seconds: int, language: Language) -> str:
-    """"an hour and 20 minutes", "10 minutes" · "1小时20分钟", "10分钟"."""
+    """ "an hour and 20 minutes", "10 minutes" · "1小时20分钟", "10分钟"."""
     hours, rest = divmod(seconds, 3600)
     minutes, seconds = divmod(rest, 60)
     if language == "zh":
         parts = [(hours, "小时"), (minutes, "分钟"), (seconds, "秒")]
         return "".join(f"{n}{unit}" for n, unit in parts if n) or "0秒"
     parts = [(hours, "hour"), (minutes, "minute"), (seconds, "second")]
-    said = [
-        f"{'one' if n == 1 else n} {unit}{'s' if n != 1 else ''}" for n, unit in parts if n
-    ]
+    said = [f"{'one' if n == 1 else n} {unit}{'s' if n != 1 else ''}" for n, unit in parts if n]
     return " and ".join(said) or "0 seconds"
 
 
-_DEGREES = re.compile(r"(\d+)(?:\s*[-–]\s*(\d+))?\s*(?:°\s*([CF])\b|(℃)|degrees ([CF])\w*\b|(摄氏度))")
+_DEGREES = re.compile(
+    r"(\d+)(?:\s*[-–]\s*(\d+))?\s*(?:°\s*([CF])\b|(℃)|degrees ([CF])\w*\b|(摄氏度))"
+)
 
 
 def say_temperatures(text: str, language: Language, system: System) -> str:
@@ -190,7 +189,7 @@ def say_temperatures(text: str, language: Language, system: System) -> str:
 
 
 def join(items: list[str], language: Language, *, word: str = "and") -> str:
-    """"a, b and c" · "a、b和c"."""
+    """ "a, b and c" · "a、b和c"."""
     if language == "zh":
         return "和".join(["、".join(items[:-1]), items[-1]] if len(items) > 1 else items)
     if len(items) < 2:
@@ -205,7 +204,7 @@ _IRREGULAR = {
     "cookies": "cookie", "chillies": "chilli", "chilies": "chili", "inches": "inch",
 }  # fmt: skip
 _PLURALS = {one: many for many, one in _IRREGULAR.items()}
-_UNCOUNTED = frozenset("molasses anise swiss gas dozen large medium small ripe fresh big".split())
+_UNCOUNTED = re.compile("molasses|anise|swiss|gas|dozen|large|medium|small|ripe|fresh|big")
 
 
 def singular(noun: str) -> str:
@@ -214,7 +213,7 @@ def singular(noun: str) -> str:
     match last.lower():
         case low if low in _IRREGULAR:
             last = _IRREGULAR[low]
-        case low if low in _UNCOUNTED or low.endswith(("ss", "us")):
+        case low if _UNCOUNTED.fullmatch(low) or low.endswith(("ss", "us")):
             pass
         case low if low.endswith("ies") and len(low) > 4:
             last = last[:-3] + "y"
@@ -231,7 +230,7 @@ def plural(noun: str) -> str:
     match last.lower():
         case low if low in _PLURALS:
             last = _PLURALS[low]
-        case low if low in _UNCOUNTED or (low.endswith("s") and not low.endswith("ss")):
+        case low if _UNCOUNTED.fullmatch(low) or (low.endswith("s") and not low.endswith("ss")):
             pass
         case low if low.endswith("y") and low[-2:-1] not in "aeiou":
             last = last[:-1] + "ies"

@@ -1,0 +1,373 @@
+"""The kitchen's tools: find a recipe, be led through it, ask how much of what."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol
+
+from omni_agent.errors import ToolError
+from omni_agent.messages import Language
+from omni_agent.tools.base import Say, Tool, ToolContext, tool
+from omni_agent.tools.recipes.cooking import CookingGuide, Guidance
+from omni_agent.tools.recipes.foods import allergens_in
+from omni_agent.tools.recipes.library import RecipeLibrary
+from omni_agent.tools.recipes.progress import StateStore
+from omni_agent.tools.recipes.quantities import System, convert
+from omni_agent.tools.recipes.recipe import Recipe
+from omni_agent.tools.recipes.search import RecipeSearch, name_score
+from omni_agent.tools.recipes.suggestions import allergies, say_found, say_left_out, warning
+from omni_agent.tools.recipes.wording import join, say_duration
+
+Diet = Literal["vegan", "vegetarian", "gluten-free", "dairy-free", "nut-free"]
+
+
+class StepTimers(Protocol):
+    """Starts a named timer that speaks up when it is over."""
+
+    def start(self, name: str, seconds: float, context: ToolContext) -> object: ...
+
+
+class Kitchen:
+    """A library of recipes and the guide through them, as tools for an agent.
+
+    Where the cook is lies in `store`, or else in the agent's memory. `system` turns the recipes'
+    measures into metric or US ones.
+    """
+
+    def __init__(
+        self,
+        library: RecipeLibrary,
+        *,
+        timers: StepTimers | None = None,
+        store: StateStore | None = None,
+        system: System = "as written",
+    ) -> None:
+        self.library = library
+        self._search = RecipeSearch(library.values())
+        self._timers = timers
+        self._store = store
+        self._system = system
+        self._guided: tuple[StateStore, CookingGuide] | None = None
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        timed = (self.start_step_timer,) if self._timers else ()
+        return (
+            self.find_recipe,
+            self.start_recipe,
+            self.next_step,
+            self.previous_step,
+            self.repeat_step,
+            self.go_to_step,
+            self.how_much,
+            self.list_ingredients,
+            self.list_cookware,
+            self.scale_recipe,
+            self.where_am_i,
+            *timed,
+            self.finish_recipe,
+        )
+
+    # --- choosing ----------------------------------------------------------------------------
+
+    @tool(
+        examples=[
+            ("What can I cook with eggs and tomatoes?", {"ingredients": ["eggs", "tomatoes"]}),
+            ("家里有鸡蛋和西红柿，能做什么？", {"ingredients": ["鸡蛋", "西红柿"]}),
+            ("Any quick vegetarian dinner?", {"diet": "vegetarian", "max_minutes": 30}),
+            ("有什么汤？不要海鲜", {"query": "汤", "without": ["海鲜"]}),
+            ("Do you know a good Indian curry?", {"query": "Indian curry"}),
+            ("推荐一道川菜吧", {"query": "川菜"}),
+        ]
+    )
+    def find_recipe(
+        self,
+        ctx: ToolContext,
+        query: str = "",
+        ingredients: list[str] | None = None,
+        diet: Diet | None = None,
+        without: list[str] | None = None,
+        max_minutes: int | None = None,
+    ) -> Say:
+        """Suggest dishes to cook.
+
+        Args:
+            query: Dish, kind of dish or cuisine.
+            ingredients: What the user has at home.
+            diet: A diet to keep.
+            without: Foods that must not be in it.
+            max_minutes: The longest it may take.
+        """
+        if max_minutes is not None and max_minutes < 1:
+            raise ToolError(f"max_minutes is {max_minutes}; give minutes above 0, or leave it out.")
+        told = allergies(ctx.memory)
+        result = self._search.find(
+            query,
+            at_hand=ingredients or (),
+            diet=diet,
+            without=[*(without or ()), *(a for text in told for a in allergens_in(text))],
+            max_minutes=max_minutes,
+            language=ctx.language,
+            limit=3,
+        )
+        words = say_found(result, ctx.language)
+        words += say_left_out(result.left_out, told, ctx.language)
+        return Say(words, [_card(f.recipe, ctx.language) for f in result.found])
+
+    @tool(
+        examples=[
+            ("I want to cook mapo tofu for four", {"name": "mapo tofu", "servings": 4}),
+            ("我想做四人份的麻婆豆腐", {"name": "麻婆豆腐", "servings": 4}),
+            ("Let's make pizza", {"name": "pizza"}),
+            ("教我做饺子", {"name": "饺子"}),
+            ("Go back to the curry", {"name": "curry"}),
+        ]
+    )
+    def start_recipe(self, ctx: ToolContext, name: str, servings: int | None = None) -> Say:
+        """Begin to cook a dish, or go back to one.
+
+        Args:
+            name: The dish.
+            servings: For how many people.
+        """
+        guide = self._guide(ctx)
+        recipe = self._waiting(guide, name) or self._named(name, ctx.language)
+        careful = warning(recipe, allergies(ctx.memory), ctx.language)
+        return _told(guide.start(recipe, servings, language=ctx.language), ctx, before=careful)
+
+    # --- moving ------------------------------------------------------------------------------
+
+    @tool(
+        examples=[
+            ("What's next?", {}),
+            ("下一步", {}),
+            ("Done, go on", {}),
+            ("好了，然后呢？", {}),
+            ("OK, I've done that", {}),
+        ]
+    )
+    def next_step(self, ctx: ToolContext) -> Say:
+        """Go on to the next step of the recipe."""
+        return _told(self._guide(ctx).next(language=ctx.language), ctx)
+
+    @tool(
+        examples=[("Go back one step", {}), ("上一步是什么？", {}), ("What was before that?", {})]
+    )
+    def previous_step(self, ctx: ToolContext) -> Say:
+        """Go back to the step before."""
+        return _told(self._guide(ctx).back(language=ctx.language), ctx)
+
+    @tool(
+        examples=[
+            ("Say that again", {}),
+            ("再说一遍", {}),
+            ("Sorry, I didn't catch that", {}),
+            ("刚才那步我没听清", {}),
+        ]
+    )
+    def repeat_step(self, ctx: ToolContext) -> Say:
+        """Say the current step again."""
+        return _told(self._guide(ctx).repeat(language=ctx.language), ctx)
+
+    @tool(
+        examples=[
+            ("Go to step three", {"number": 3}),
+            ("跳到第五步", {"number": 5}),
+            ("Start over from the beginning", {"number": 1}),
+            ("What is the last step?", {"number": -1}),
+        ]
+    )
+    def go_to_step(self, ctx: ToolContext, number: int) -> Say:
+        """Jump to a step.
+
+        Args:
+            number: 1 is the first step, -1 the last.
+        """
+        return _told(self._guide(ctx).jump(number, language=ctx.language), ctx)
+
+    @tool(
+        examples=[
+            ("Where am I?", {}),
+            ("How long until it is ready?", {}),
+            ("做到第几步了？", {}),
+            ("还要多久？", {}),
+        ]
+    )
+    def where_am_i(self, ctx: ToolContext) -> Say:
+        """Tell the current dish, the step, and how long is left."""
+        return _told(self._guide(ctx).where(language=ctx.language), ctx)
+
+    @tool(examples=[("I'm finished cooking", {}), ("菜做好了，谢谢", {}), ("Stop the recipe", {})])
+    def finish_recipe(self, ctx: ToolContext) -> Say:
+        """End the recipe: the dish is ready or given up."""
+        return _told(self._guide(ctx).finish(language=ctx.language), ctx)
+
+    # --- asking ------------------------------------------------------------------------------
+
+    @tool(
+        examples=[
+            ("How much flour?", {"ingredient": "flour"}),
+            ("要放多少糖？", {"ingredient": "糖"}),
+            ("How many eggs do I need?", {"ingredient": "eggs"}),
+            ("酱油放几勺？", {"ingredient": "酱油"}),
+        ]
+    )
+    def how_much(self, ctx: ToolContext, ingredient: str) -> Say:
+        """Tell how much of an ingredient the recipe takes.
+
+        Args:
+            ingredient: The food.
+        """
+        return _told(self._guide(ctx).how_much(ingredient, language=ctx.language), ctx)
+
+    @tool(
+        examples=[
+            ("What do I need?", {}),
+            ("需要哪些材料？", {}),
+            ("Read me the ingredients", {}),
+            ("What goes into a tiramisu?", {"dish": "tiramisu"}),
+        ]
+    )
+    def list_ingredients(self, ctx: ToolContext, dish: str = "") -> Say:
+        """List all ingredients with amounts.
+
+        Args:
+            dish: Only for a dish that is not the current one.
+        """
+        if not dish or self._waiting(self._guide(ctx), dish):
+            return _told(self._guide(ctx).ingredients(language=ctx.language), ctx)
+        recipe = self._named(dish, ctx.language)
+        preview = CookingGuide({recipe.id: recipe}, _Nowhere(), system=self._system)
+        preview.start(recipe, language=ctx.language)
+        return _told(preview.ingredients(language=ctx.language), ctx)
+
+    @tool(
+        examples=[
+            ("What pans do I need?", {}),
+            ("要用什么锅？", {}),
+            ("Which tools do I need?", {}),
+        ]
+    )
+    def list_cookware(self, ctx: ToolContext) -> Say:
+        """List the pots and tools that the recipe needs."""
+        return _told(self._guide(ctx).tools(language=ctx.language), ctx)
+
+    @tool(
+        examples=[
+            ("We are six people now", {"servings": 6}),
+            ("改成两人份", {"servings": 2}),
+            ("Make it for eight instead", {"servings": 8}),
+            ("来了三个客人，一共五个人吃", {"servings": 5}),
+        ]
+    )
+    def scale_recipe(self, ctx: ToolContext, servings: int) -> Say:
+        """Change for how many people the current dish is.
+
+        Args:
+            servings: The number of people.
+        """
+        return _told(self._guide(ctx).scale(servings, language=ctx.language), ctx)
+
+    @tool(
+        examples=[
+            ("Yes, set the timer", {}),
+            ("好，帮我计时", {}),
+            ("Start the timer for this step", {}),
+        ]
+    )
+    def start_step_timer(self, ctx: ToolContext) -> Say:
+        """Start the timer that the current step asks for."""
+        waits = self._guide(ctx).timers(language=ctx.language)
+        zh = ctx.language == "zh"
+        if self._timers is None:
+            raise ToolError("There are no timers in this kitchen.")
+        if not waits:
+            raise ToolError("这一步不用计时。" if zh else "This step has nothing to time.")
+        wait = max(waits, key=lambda w: w.seconds)
+        self._timers.start(wait.name, wait.seconds, ctx)
+        lasts = say_duration(wait.seconds, ctx.language)
+        words = f"计时开始，{lasts}。" if zh else f"The timer is running: {lasts}."
+        return Say(words, {"timer": wait.name, "seconds": wait.seconds})
+
+    @tool(
+        examples=[
+            ("What is 350 Fahrenheit in Celsius?", {"value": 350, "unit": "°F", "to": "°C"}),
+            (
+                "How many grams is a cup of flour?",
+                {"value": 1, "unit": "cup", "to": "g", "ingredient": "flour"},
+            ),
+            ("200克等于多少盎司？", {"value": 200, "unit": "g", "to": "oz"}),
+        ]
+    )
+    def convert_measure(
+        self, ctx: ToolContext, value: float, unit: str, to: str, ingredient: str = ""
+    ) -> str:
+        """Convert a kitchen measure or temperature.
+
+        Args:
+            value: The number.
+            unit: What it is in.
+            to: What it should be in.
+            ingredient: The food, between weight and volume.
+        """
+        number = convert(value, unit, to, ingredient=ingredient)
+        return f"{value:g} {unit} = {number:.3g} {to}"
+
+    # --- inside ------------------------------------------------------------------------------
+
+    def _guide(self, ctx: ToolContext) -> CookingGuide:
+        store = self._store or ctx.memory
+        if self._guided is None or self._guided[0] is not store:
+            guide = CookingGuide(
+                self.library,
+                store,
+                foods=self._search.foods,
+                clock=ctx.clock,
+                system=self._system,
+            )
+            self._guided = (store, guide)
+        return self._guided[1]
+
+    def _waiting(self, guide: CookingGuide, name: str) -> Recipe | None:
+        """A dish that is already being cooked and goes by this name."""
+        scored = [(name_score(name, recipe), recipe) for recipe in guide.dishes]
+        score, recipe = max(scored, key=lambda s: s[0], default=(0.0, None))
+        return recipe if score >= 0.6 else None
+
+    def _named(self, name: str, language: Language) -> Recipe:
+        """Raises ToolError where no recipe goes by the name, or several could be meant."""
+        named = self._search.named(name)
+        near = [f.recipe.title(language) for f in self._search.find(name, limit=4).found]
+        if named is None:
+            known = join(near[:3], language, word="or")
+            raise ToolError(
+                f"No recipe is called {name!r}." + (f" Similar: {known}." if near else "")
+            )
+        rivals = [f for f in self._search.find(name, limit=4).found if f.recipe != named.recipe]
+        if named.score < 0.9 and any(f.score >= named.score - 0.02 for f in rivals):
+            titles = [named.recipe.title(language)] + [f.recipe.title(language) for f in rivals]
+            raise ToolError(f"Ask the user which one: {join(titles[:4], language, word='or')}?")
+        return named.recipe
+
+
+class _Nowhere:
+    """Keeps nothing: for looking into a recipe without starting it."""
+
+    def load_state(self, name: str) -> dict[str, Any] | None:
+        return None
+
+    def save_state(self, name: str, state: dict[str, Any]) -> None:
+        return None
+
+
+def _told(guidance: Guidance, ctx: ToolContext, *, before: str = "") -> Say:
+    data = {
+        "recipe": guidance.recipe.title(ctx.language),
+        "step": guidance.step,
+        "steps": guidance.recipe.step_count,
+        "servings": guidance.servings,
+    }
+    return Say(f"{before} {guidance.words}" if before else guidance.words, data)
+
+
+def _card(recipe: Recipe, language: Language) -> dict[str, Any]:
+    return {"name": recipe.title(language), "minutes": recipe.minutes, "course": recipe.course}
