@@ -6,6 +6,7 @@ A pattern `…_BEGUN` matches what more text may turn into the thing itself.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 _TAG_NAMES = (
@@ -38,10 +39,26 @@ CALL_FENCES = {"", "json", "json5", "jsonc", "xml", "tool", "tool_call", "tool_c
 
 SPACE = re.compile(r"\s+")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-PLAIN = re.compile(r"[^\s<{\[`]+")
+PLAIN = re.compile(r"[^\s<{\[`]+(?: +[^\s<{\[`]+)*")
 CODE = re.compile(r"[^\s`<]+")
 TICKS = re.compile(r"`+")
 SPACE_LIMIT = 64
+LONGEST_MARK = 48
+
+
+def tag_begun(text: str) -> bool:
+    return any(tag.startswith(text.lower()) for tag in TAGS)
+
+
+def begun(text: str) -> bool:
+    """Whether the whole text is the beginning of a tag, a token or a fence."""
+    return bool(tag_begun(text) or TOKEN_BEGUN.match(text) or FENCE_BEGUN.match(text))
+
+
+def is_function_style(text: str, names: Collection[str]) -> bool:
+    """Whether the text begins like `name(` with a known name."""
+    name = NAME.match(text)
+    return name is not None and name[0] in names and text[name.end() :][:1] == "("
 
 
 def run_length(pattern: re.Pattern[str], text: str) -> int:

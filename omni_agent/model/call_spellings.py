@@ -26,13 +26,13 @@ class Problem:
 
 _NAME_KEYS = ("name", "function", "tool", "tool_name", "function_name")
 _ARGUMENT_KEYS = ("arguments", "parameters", "args", "params")
-_KEYS = (*_NAME_KEYS, *_ARGUMENT_KEYS)
-_ENVELOPE_KEYS = {*_KEYS, "id", "type"}
+_ENVELOPE_KEYS = {*_NAME_KEYS, *_ARGUMENT_KEYS, "id", "type"}
+_CALL_KEYS = {*_ENVELOPE_KEYS, "tool_call", "tool_calls", "function_call"} - {"name", "id"}
 
 _NAMES = "|".join(_NAME_KEYS)
 _SHAPE = re.compile(rf"""["']?\b({_NAMES})["']?\s*:\s*["']?([\w.-]*)""")
 _ARGUMENTS = re.compile(rf"""["']?\b({"|".join(_ARGUMENT_KEYS)})["']?\s*:""")
-_FIRST_KEY = re.compile(r"""\[?\s*\{+\s*["']([a-z_]*)(?:\Z|(["']))""")
+_FIRST_KEY = re.compile(r"""\[?\s*\{+\s*["']([\w.-]*)(?:\Z|(["']))""")
 _STRING = r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'"""
 _BARE_WORD = re.compile(rf"({_STRING})|\b(true|false|null)\b", re.DOTALL)
 _BARE_KEY = re.compile(rf"({_STRING})|([{{,]\s*)([A-Za-z_]\w*)(?=\s*:)", re.DOTALL)
@@ -82,14 +82,18 @@ def read_function_style(
 
 def looks_like_call(raw: str, names: Collection[str], *, cut: bool = False) -> bool:
     """Whether broken text was meant as a call. `cut`: the text ends where the stream did."""
-    shape = _SHAPE.search(raw)
     if cut and (start := _FIRST_KEY.match(raw)) is not None:
         key, whole = start.groups()
-        if key in _ARGUMENT_KEYS or (not whole and any(k.startswith(key) for k in _KEYS)):
+        if key in names or key in _CALL_KEYS:
             return True
-        if shape is not None and shape.end() == len(raw):
-            return any(name.startswith(shape[2]) for name in names)
-    return shape is not None and (shape[2] in names or _ARGUMENTS.search(raw) is not None)
+        if not whole and any(known.startswith(key) for known in ("name", *_CALL_KEYS, *names)):
+            return True
+    for shape in _SHAPE.finditer(raw):
+        if shape[2] in names or (shape[2] and _ARGUMENTS.search(raw)):
+            return True
+        if cut and shape.end() == len(raw) and any(name.startswith(shape[2]) for name in names):
+            return True
+    return False
 
 
 def _calls_in(value: Any, names: Collection[str], tagged: bool) -> Iterator[SpeltCall | Problem]:

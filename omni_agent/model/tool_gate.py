@@ -13,29 +13,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from omni_agent.messages import ToolCall
+from omni_agent.model import call_marks as marks
 from omni_agent.model.base import MalformedCall
-from omni_agent.model.call_marks import (
-    CALL_FENCES,
-    CODE,
-    FENCE,
-    FENCE_BEGUN,
-    NAME,
-    NAMED,
-    PLAIN,
-    SPACE,
-    SPACE_LIMIT,
-    TAG,
-    TAG_OR_TOKEN,
-    TAGS,
-    TICKS,
-    TOKEN,
-    TOKEN_BEGUN,
-    TOKEN_CUT,
-    VALUE,
-    VALUE_BEGUN,
-    run_length,
-    value_end,
-)
 from omni_agent.model.call_spellings import (
     Problem,
     SpeltCall,
@@ -110,73 +89,69 @@ class ToolGate:
             found += self._malformed(f"<{self._tag}>", "the call is empty")
         return found
 
-    # Each step takes something off the head of `_held` and gives what it was,
-    # or None where more text is needed to know.
+    # A step takes something off the head of `_held`; None: more text is needed to know what.
 
     def _outside(self, final: bool) -> list[Found] | None:
         text = self._held
         if text[0].isspace():
-            run = SPACE.match(text)
-            assert run is not None
-            return self._take_space(run[0][: SPACE_LIMIT - len(self._space)])
+            return self._take_space()
         if text[0] == "<":
             return self._angle(final)
         if text[0] == "`":
             return self._fence(final)
         if self._in_code:
-            return self._speak(run_length(CODE, text))
+            return self._speak(marks.run_length(marks.CODE, text))
         if self._after_call and not self._space and text[0] in "}],;":
             return self._drop(1)  # one bracket too many, or what separates two calls
         if text[0] in "{[":
             return self._bare_value(final)
-        if self._line_start and (name := NAME.match(text)):
+        if self._line_start and (name := marks.NAME.match(text)):
             return self._function_style(name[0], final)
-        return self._speak(run_length(PLAIN, text))
+        return self._speak(marks.run_length(marks.PLAIN, text))
 
     def _angle(self, final: bool) -> list[Found] | None:
         text = self._held
-        if token := TOKEN.match(text):
+        if token := marks.TOKEN.match(text):
             return self._drop(token.end())
-        if tag := TAG.match(text):
+        if tag := marks.TAG.match(text):
             self._drop(tag.end())
             if not tag[1]:
                 self._tag, self._tag_used = tag[2].lower(), False
                 self._space = ""
             return []
-        begun = text.lower()
-        if not any(tag.startswith(begun) for tag in TAGS) and not TOKEN_BEGUN.match(text):
+        if not marks.begun(text):
             return self._speak(1)
         if not final:
             return None
-        if begun.startswith(("<tool", "<func", "</tool", "</func")):
+        if text.lower().startswith(("<tool", "<func", "</tool", "</func")):
             return self._malformed(text, "the call broke off", length=len(text))
-        return self._drop(len(text)) if TOKEN_CUT.match(text) else self._speak(len(text))
+        return self._drop(len(text)) if marks.TOKEN_CUT.match(text) else self._speak(len(text))
 
     def _fence(self, final: bool) -> list[Found] | None:
         text = self._held
         if not text.startswith("```"):
             if not final and len(text) < 3 and text == "`" * len(text):
                 return None
-            return self._speak(run_length(TICKS, text))
+            return self._speak(marks.run_length(marks.TICKS, text))
         if self._in_code:
             self._in_code = False
             return self._speak(3)
-        fence = FENCE.match(text)
-        if not final and FENCE_BEGUN.match(text):
+        fence = marks.FENCE.match(text)
+        if not final and marks.FENCE_BEGUN.match(text):
             return None
         if self._fence_open and (fence is None or not fence[1]):
             self._fence_open = False
             return self._drop(3)
-        if fence is not None and fence[1].lower() in CALL_FENCES:
+        if fence is not None and fence[1].lower() in marks.CALL_FENCES:
             inside = text[fence.end() :]
-            if VALUE.match(inside):
+            if marks.VALUE.match(inside):
                 return self._bare_value(final, skip=fence.end())
-            if TAG.match(inside) or self._is_function_style(inside):
+            if marks.TAG.match(inside) or marks.is_function_style(inside, self._names):
                 self._fence_open = True
                 return self._drop(fence.end())
             if not final and (
-                VALUE_BEGUN.match(inside)
-                or any(tag.startswith(inside.lower()) for tag in TAGS)
+                marks.VALUE_BEGUN.match(inside)
+                or marks.tag_begun(inside)
                 or any(f"{name}(".startswith(inside) for name in self._names)
             ):
                 return None
@@ -186,28 +161,28 @@ class ToolGate:
     def _bare_value(self, final: bool, skip: int = 0) -> list[Found] | None:
         """An object or array that may be a call; `skip` characters of a fence stand before it."""
         value = self._held[skip:]
-        if not VALUE.match(value):
-            if not VALUE_BEGUN.match(value):
+        if not marks.VALUE.match(value):
+            if not marks.VALUE_BEGUN.match(value):
                 return self._speak(1)
             if not final:
                 return None
             if looks_like_call(value, self._names, cut=True):
                 return self._malformed(value, "the call broke off", length=len(self._held))
             return self._speak(len(self._held))
-        end = value_end(value)
-        if not end.known and not final and len(value) < self._max_held:
-            return None
-        if end.at > self._max_held or (not end.known and not final):
+        end = marks.value_end(value)
+        if self._too_long(end.at, end.known, final):
             raw = value[: self._max_held]
             if looks_like_call(raw, self._names):
                 return self._lose(raw)
             self._in_code = self._in_code or skip > 0
             return self._speak(skip + len(raw))
+        if not end.known and not final:
+            return None
         raw = value[: end.at]
         calls = read_calls(raw + end.closers, self._names)
-        if calls is None and not end.known and looks_like_call(raw, self._names, cut=True):
+        if not calls and not end.known and looks_like_call(raw, self._names, cut=True):
             calls = [Problem("the call broke off")]
-        if calls is None:
+        if not calls:
             self._in_code = self._in_code or skip > 0
             return self._speak(skip + end.at)
         self._fence_open = self._fence_open or skip > 0
@@ -216,22 +191,18 @@ class ToolGate:
 
     def _function_style(self, name: str, final: bool) -> list[Found] | None:
         text = self._held
-        if not self._is_function_style(text):
+        if not marks.is_function_style(text, self._names):
             might = len(name) == len(text) and any(n.startswith(name) for n in self._names)
             return None if might and not final else self._speak(len(name))
-        end = value_end(text[len(name) :])
+        end = marks.value_end(text[len(name) :])
         at = len(name) + end.at
-        if not end.known and not final and len(text) < self._max_held:
+        if self._too_long(at, end.known, final):
+            return self._lose(text)
+        if not end.known and not final:
             return None
-        if at > self._max_held or (not end.known and not final):
-            return self._lose(text[: self._max_held])
         inside = (text[:at] + end.closers)[len(name) + 1 : -1]
         self._drop(at)
         return self._found(read_function_style(name, inside, self._names), text[:at])
-
-    def _is_function_style(self, text: str) -> bool:
-        name = NAME.match(text)
-        return name is not None and name[0] in self._names and text[name.end() :][:1] == "("
 
     def _inside_tag(self, final: bool) -> list[Found] | None:
         text = self._held.lstrip(" \t\r\n,;")
@@ -239,48 +210,45 @@ class ToolGate:
             self._held = ""
             return []
         self._held = text
-        if tag := TAG.match(text):
+        if tag := marks.TAG.match(text):
             self._drop(tag.end())
             if not tag[1]:
                 return []  # opened twice, or the first was never closed
             name, self._tag = self._tag, None
             return [] if self._tag_used else self._malformed(f"<{name}>", "the call is empty")
-        if token := TOKEN.match(text):
+        if token := marks.TOKEN.match(text):
             return self._drop(token.end())
         if text[0] in "{[":
             return self._tagged_value(final)
-        if fence := FENCE.match(text):
+        if fence := marks.FENCE.match(text):
             return None if fence.end() == len(text) and not final else self._drop(fence.end())
         if self._tag_used and text[0] in "}]":
             return self._drop(1)
-        if not final and (TOKEN_BEGUN.match(text) or FENCE_BEGUN.match(text)):
-            return None
-        if not final and any(tag.startswith(text.lower()) for tag in TAGS):
+        if not final and marks.begun(text):
             return None
         if self._tag_used:  # words: the closing tag was forgotten
             self._tag = None
             return []
-        end = TAG_OR_TOKEN.search(text)
+        end = marks.TAG_OR_TOKEN.search(text)
         at = end.start() if end else len(text)
-        if at > self._max_held:
-            return self._lose(text[: self._max_held])
+        if self._too_long(at, end is not None, final):
+            return self._lose(text)
         if end is None and not final:
             return None
         raw = text[:at]
         self._drop(max(at, 1))
-        named = NAMED.match(raw)
-        if named is not None:
+        if named := marks.NAMED.match(raw):
             inside = named[2] or named[3]
             return self._found(read_function_style(named[1], inside, self._names), raw)
         return self._found([Problem('a call is written {"name": …, "arguments": {…}}')], raw)
 
     def _tagged_value(self, final: bool) -> list[Found] | None:
         text = self._held
-        end = value_end(text, in_tag=True)
-        if not end.known and not final and len(text) < self._max_held:
+        end = marks.value_end(text, in_tag=True)
+        if self._too_long(end.at, end.known, final):
+            return self._lose(text)
+        if not end.known and not final:
             return None
-        if end.at > self._max_held or (not end.known and not final):
-            return self._lose(text[: self._max_held])
         raw = text[: end.at]
         self._drop(end.at)
         return self._found(read_calls(raw + end.closers, self._names, tagged=True) or [], raw)
@@ -308,19 +276,26 @@ class ToolGate:
         self._drop(length)
         return self._found([Problem(problem)], raw)
 
-    def _lose(self, raw: str) -> list[Found]:
+    def _too_long(self, at: int, known: bool, final: bool) -> bool:
+        # An unknown end may still be a mark that began before the limit.
+        return at > self._max_held + (0 if known or final else marks.LONGEST_MARK)
+
+    def _lose(self, text: str) -> list[Found]:
         self._held, self._lost = "", True
-        return self._found([Problem(f"the call is longer than {self._max_held} characters")], raw)
+        problem = Problem(f"the call is longer than {self._max_held} characters")
+        return self._found([problem], text[: self._max_held])
 
     def _drop(self, length: int) -> list[Found]:
         self._held = self._held[length:]
         return []
 
-    def _take_space(self, space: str) -> list[Found]:
+    def _take_space(self) -> list[Found]:
+        room = marks.SPACE_LIMIT - len(self._space)
+        space = self._held[: min(room, marks.run_length(marks.SPACE, self._held))]
         self._held = self._held[len(space) :]
         self._space += space
         self._line_start = self._line_start or "\n" in space
-        return self._speak(0) if len(self._space) == SPACE_LIMIT else []
+        return self._speak(0) if len(self._space) == marks.SPACE_LIMIT else []
 
     def _speak(self, length: int) -> list[Found]:
         space = "" if self._after_call and not self._spoken else self._space
