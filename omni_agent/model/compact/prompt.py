@@ -1,0 +1,143 @@
+"""What the compact Thinker reads: ChatML with the tools taught by example.
+
+A small model follows examples better than descriptions. The fixed beginning holds the
+instructions, one line a tool, and short exchanges: an utterance, and either the call it leads to
+or the words to answer it with. A call is spelt `{"name": {arguments}}`, few tokens and plain JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, zip_longest
+from typing import Any
+
+from omni_agent.messages import Exchange, ToolCall, ToolResult, ToolSpec
+
+_FORGEABLE = re.compile(r"<(?=\|?/?\s*(?:im_|tool_|endoftext|fim_))", re.IGNORECASE)
+
+_GRAMMAR = r"""%llguidance {{}}
+start: call | words
+call: %json {calls}
+words: /[^{{<`\[\s](.|\n)*/
+"""
+"""llguidance: words never begin like a call does, and a call is never broken JSON."""
+
+_TIGHT_JSON = {"item_separator": ", ", "key_separator": ": ", "whitespace_flexible": False}
+
+
+def harmless(text: str) -> str:
+    """`text` without the means to end its turn or to forge a call."""
+    return _FORGEABLE.sub("‹", text.replace("\0", ""))
+
+
+def spell_call(name: str, arguments: dict[str, Any]) -> str:
+    return json.dumps({name: arguments}, ensure_ascii=False)
+
+
+@dataclass(slots=True)
+class Turn:
+    """One exchange of the conversation as the Thinker sees it."""
+
+    words: str
+    notes: list[str] = field(default_factory=list)
+    steps: list[tuple[list[ToolCall], list[ToolResult]]] = field(default_factory=list)
+    reply: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The prompt of one conversation. `fixed` never changes: its KV cache can be kept on disk."""
+
+    fixed: str
+    grammar: str | None
+
+    @classmethod
+    def of(
+        cls,
+        system: str,
+        tools: Sequence[ToolSpec],
+        examples: Sequence[Exchange],
+    ) -> Prompt:
+        listing = [f"- {spec.name}: {_first_line(spec.description)}" for spec in tools]
+        head = system.strip()
+        if listing:
+            head += (
+                "\n\nTo use a tool, answer with its call in JSON and nothing else. "
+                "Otherwise answer in words. Tools:\n" + "\n".join(listing)
+            )
+        turns = [_turn("system", head)]
+        for utterance, answer in _interleave(tools, examples):
+            turns += [_turn("user", harmless(utterance)), _turn("assistant", answer)]
+        return cls("".join(turns), _grammar(tools) if tools else None)
+
+    def render(self, turns: Sequence[Turn]) -> str:
+        """Everything up to where the assistant has to go on with the last turn."""
+        return self.fixed + "".join(chain.from_iterable(map(_rendered, turns)))
+
+    def opening(self, turns: Sequence[Turn], words: str) -> str:
+        """The past turns and the beginning of a new one, to be prefilled while it is spoken."""
+        return self.render(turns) + f"<|im_start|>user\n{harmless(words)}"
+
+
+def _rendered(turn: Turn) -> Iterator[str]:
+    words = harmless(turn.words)
+    if turn.notes:
+        words += "\n(" + "\n".join(harmless(note) for note in turn.notes) + ")"
+    yield _turn("user", words)
+    for calls, results in turn.steps:
+        yield _turn("assistant", "\n".join(spell_call(c.name, c.arguments) for c in calls))
+        told = "\n".join(
+            f"<tool_response>\n{harmless(r.content)}\n</tool_response>" for r in results
+        )
+        yield _turn("user", told)
+    yield "<|im_start|>assistant\n"
+    if turn.reply:
+        yield f"{turn.reply}<|im_end|>\n"
+
+
+def _turn(role: str, content: str) -> str:
+    return f"<|im_start|>{role}\n{content}<|im_end|>\n"
+
+
+def _first_line(description: str) -> str:
+    return description.strip().split("\n", 1)[0]
+
+
+def _interleave(
+    tools: Sequence[ToolSpec], examples: Sequence[Exchange]
+) -> Iterator[tuple[str, str]]:
+    """Examples of all kinds in turn: a run of one kind would make the model go on with it."""
+    calls = [
+        (example.utterance, spell_call(spec.name, example.arguments))
+        for row in zip_longest(*([(spec, e) for e in spec.examples] for spec in tools))
+        for spec, example in filter(None, row)
+    ]
+    talk = [(e.utterance, e.reply) for e in examples]
+    every = max(1, len(calls) // max(1, len(talk)))
+    for index, call in enumerate(calls):
+        yield call
+        if (index + 1) % every == 0 and talk:
+            yield talk.pop(0)
+    yield from talk
+
+
+def _grammar(tools: Sequence[ToolSpec]) -> str:
+    """Either words, or a call of a known tool with arguments that fit its schema."""
+    definitions: dict[str, Any] = {}
+    calls = []
+    for spec in tools:
+        parameters = dict(spec.parameters)
+        definitions |= parameters.pop("$defs", {})
+        calls.append(
+            {
+                "type": "object",
+                "properties": {spec.name: parameters},
+                "required": [spec.name],
+                "additionalProperties": False,
+            }
+        )
+    schema = {"anyOf": calls, "$defs": definitions, "x-guidance": _TIGHT_JSON}
+    return _GRAMMAR.format(calls=json.dumps(schema, ensure_ascii=False))
