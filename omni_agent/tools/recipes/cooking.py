@@ -20,7 +20,7 @@ from omni_agent.tools.recipes.foods import Foods
 from omni_agent.tools.recipes.progress import Dish, Progress, Recipes, StateStore
 from omni_agent.tools.recipes.quantities import System, round_half_up
 from omni_agent.tools.recipes.recipe import Ingredient, Recipe, StepTimer
-from omni_agent.tools.recipes.wording import en_number, join, say_duration, zh_number
+from omni_agent.tools.recipes.wording import en_number, join, say_duration, with_article, zh_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +150,9 @@ class CookingGuide:
         """Which dish, which step, and about how long is left."""
         dish = self._current(language)
         title, n, last = dish.recipe.title(language), dish.step, dish.recipe.step_count
+        if dish.done:
+            ready = _pick(language, f"{title} is ready.", f"{title}已经做好了。")
+            return self._guidance(dish, ready)
         left = say_duration(self.seconds_left(language=language), language)
         words = _pick(
             language,
@@ -167,10 +170,10 @@ class CookingGuide:
         minutes = 0 if dish.done else max(1, round_half_up(dish.recipe.minutes * share))
         return 60 * (minutes if minutes < 20 else 5 * round_half_up(Fraction(minutes, 5)))
 
-    def timers(self, *, language: Language = "en") -> tuple[StepTimer, ...]:
-        """The waits of the current step."""
+    def timer(self, *, language: Language = "en") -> StepTimer | None:
+        """The wait that the current step asks for."""
         dish = self._current(language)
-        return dish.recipe.in_language(language).steps[dish.step - 1].timers
+        return dish.recipe.in_language(language).steps[dish.step - 1].timer
 
     def ingredients(self, *, language: Language = "en") -> Guidance:
         dish = self._current(language)
@@ -182,7 +185,8 @@ class CookingGuide:
 
     def tools(self, *, language: Language = "en") -> Guidance:
         dish = self._current(language)
-        needed = join(list(dish.recipe.in_language(language).cookware), language)
+        cookware = dish.recipe.in_language(language).cookware
+        needed = join([with_article(c) for c in cookware], language)
         if not needed:
             return self._guidance(
                 dish, _pick(language, "You need no special tools.", "不需要特别的厨具。")
@@ -253,8 +257,8 @@ class CookingGuide:
         said = step.say(text.language, factor=dish.factor, system=self._system)
         place = _pick(language, f"Step {n} of {last}.", f"第{n}步，共{last}步。")
         words = [before, place, said]
-        if wait := next((t for t in step.timers if t.seconds >= 60), None):
-            words.append(offer_timer(wait, language))
+        if (wait := step.timer) and wait.seconds >= 60:
+            words.append(wait.offer(language))
         return self._guidance(dish, ("" if language == "zh" else " ").join(filter(None, words)))
 
     def _say_all(self, ingredients: Sequence[Ingredient], dish: Dish) -> list[str]:
@@ -281,15 +285,6 @@ class CookingGuide:
 
 
 _HANDS_ON = 120  # seconds that a step takes beside its waits
-
-
-def offer_timer(wait: StepTimer, language: Language) -> str:
-    minutes, seconds = divmod(wait.seconds, 60)
-    if language == "zh":
-        return f"要设一个{say_duration(wait.seconds, 'zh')}的计时器吗？"
-    if seconds or minutes > 120:
-        return f"Shall I set a timer for {say_duration(wait.seconds, 'en')}?"
-    return f"Shall I set {'an' if minutes in (8, 11, 18, 80) else 'a'} {minutes} minute timer?"
 
 
 def _valid_servings(servings: int, language: Language) -> int:

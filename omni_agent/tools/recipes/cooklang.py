@@ -122,15 +122,14 @@ def _step_parts(
             case str():
                 yield part.replace("\\", "")
             case library.Timing():
-                yield _timer(part.name, part._quantity or "", where)
+                yield _timer(part.name, part.written, where)
             case library.Cookware():
                 yield Cookware(_plain_name(part.name, where))
             case _:
-                yield _ingredient(part.name, part._quantity or "", part.notes or "", where)
+                yield _ingredient(part.name, part.written, part.notes or "", where)
 
 
 def _ingredient(name: str, quantity: str, note: str, where: str) -> Ingredient:
-    """The library's own numbers are not used: it reads "12/3" as 1⅔ and "1/2-1" as ½."""
     name = _plain_name(name, where)
     number, _, unit = (p.strip() for p in quantity.partition("%"))
     if not number:
@@ -174,7 +173,8 @@ class _Library:
     """cooklang-py's step parser, shown each token's own text only.
 
     Left to itself it lets a note run to the step's last parenthesis, and a name without braces
-    to the next blank, which in Chinese is the end of the sentence.
+    to the next blank, which in Chinese is the end of the sentence. Amounts are kept as `written`:
+    its own numbers read "12/3" as 1⅔ and "1/2-1" as ½, and "1/0" breaks it.
     """
 
     def __init__(self) -> None:
@@ -185,6 +185,17 @@ class _Library:
 
         def bounded(kind: type) -> type:
             class Bounded(kind):
+                def __init__(
+                    self,
+                    raw: str,
+                    name: str,
+                    *,
+                    quantity: str | None = None,
+                    notes: str | None = None,
+                ) -> None:
+                    super().__init__(raw, name, notes=notes)
+                    self.written = quantity or ""
+
                 @classmethod
                 def factory(cls, raw: str) -> Any:
                     token = _TOKEN.match(raw) or _BARE.match(raw)

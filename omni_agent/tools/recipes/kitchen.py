@@ -276,13 +276,12 @@ class Kitchen:
     )
     def start_step_timer(self, ctx: ToolContext) -> Say:
         """Start the timer that the current step asks for."""
-        waits = self._guide(ctx).timers(language=ctx.language)
+        wait = self._guide(ctx).timer(language=ctx.language)
         zh = ctx.language == "zh"
         if self._timers is None:
             raise ToolError("There are no timers in this kitchen.")
-        if not waits:
+        if wait is None:
             raise ToolError("这一步不用计时。" if zh else "This step has nothing to time.")
-        wait = max(waits, key=lambda w: w.seconds)
         self._timers.start(wait.name, wait.seconds, ctx)
         lasts = say_duration(wait.seconds, ctx.language)
         words = f"计时开始，{lasts}。" if zh else f"The timer is running: {lasts}."

@@ -54,6 +54,15 @@ class StepTimer:
         joint = "到" if language == "zh" else " to "
         return f"{self.seconds // unit}{joint}{say_duration(self.longest, language)}"
 
+    def offer(self, language: Language) -> str:
+        """The question whether to set it."""
+        if language == "zh":
+            return f"要设一个{say_duration(self.seconds, 'zh')}的计时器吗？"
+        minutes, seconds = divmod(self.seconds, 60)
+        if seconds or minutes >= 60:
+            return f"Shall I set a timer for {say_duration(self.seconds, 'en')}?"
+        return f"Shall I set {'an' if minutes in (8, 11, 18) else 'a'} {minutes} minute timer?"
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -73,6 +82,12 @@ class Step:
     @property
     def timers(self) -> tuple[StepTimer, ...]:
         return tuple(p for p in self.parts if isinstance(p, StepTimer))
+
+    @property
+    def timer(self) -> StepTimer | None:
+        """The wait worth a timer: the first of a minute or more, else the first."""
+        waits = self.timers
+        return next((w for w in waits if w.seconds >= 60), waits[0] if waits else None)
 
     def say(
         self, language: Language, *, factor: Fraction = Fraction(1), system: System = "as written"

@@ -77,8 +77,7 @@ class RecipeSearch:
         """
         diets = set(diets_in(query)) | ({diet} if diet else set())
         courses = courses_in(query)
-        found: list[Found] = []
-        left_out: list[Recipe] = []
+        fits: list[tuple[bool, Found]] = []
         for recipe in self._recipes:
             if course and recipe.course != course.lower():
                 continue
@@ -86,17 +85,17 @@ class RecipeSearch:
                 continue
             if max_minutes is not None and recipe.minutes > max_minutes:
                 continue
-            fit = self._fit(recipe, query, at_hand, courses, language)
-            if fit is None:
-                continue
-            if any(self.contains(recipe, unwanted) for unwanted in without):
-                left_out.append(recipe)
-            else:
-                found.append(fit)
-        found.sort(key=lambda f: (-f.score, f.recipe.minutes, f.recipe.id))
-        if not at_hand and found and found[0].score >= _SURE:
-            found = [f for f in found if f.score >= _RESEMBLES + 0.1]  # a name was said: drop noise
-        return SearchResult(tuple(found[:limit]), tuple(left_out))
+            if fit := self._fit(recipe, query, at_hand, courses, language):
+                fits.append((any(self.contains(recipe, unwanted) for unwanted in without), fit))
+        fits.sort(key=lambda f: (-f[1].score, f[1].recipe.minutes, f[1].recipe.id))
+        found = [fit for unwanted, fit in fits if not unwanted]
+        if found:  # what fits far less than the best is noise; so is what would not be named
+            best = found[0].score
+            noise = _RESEMBLES + 0.1 if best >= _SURE and not at_hand else 0.6 * best
+            found = [f for f in found if f.score >= noise][:limit]
+        worst = found[-1].score if found else 0.0
+        left_out = [fit.recipe for unwanted, fit in fits if unwanted and fit.score >= worst]
+        return SearchResult(tuple(found), tuple(left_out))
 
     def contains(self, recipe: Recipe, unwanted: str) -> bool:
         """Is the food or allergen in it? When in doubt yes: this guards against allergies."""

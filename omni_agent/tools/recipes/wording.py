@@ -53,7 +53,7 @@ def say_amount(amount: Amount, language: Language) -> str:
     part = en_number(amount.high)
     if part[0].isdigit():
         return f"{part} {many}"
-    return f"half {_a(one)}" if part == "half" else f"{part} of {_a(one)}"
+    return f"half {with_article(one)}" if part == "half" else f"{part} of {with_article(one)}"
 
 
 def is_measure(unit: str) -> bool:
@@ -83,11 +83,14 @@ def _en_pieces(amount: Amount, name: str) -> str:
     if amount.low == amount.high and amount.high < 1:
         part = en_number(amount.high)
         joint = " " if part == "half" else " of "
-        return f"{part}{joint}{_a(singular(name))}"
+        return f"{part}{joint}{with_article(singular(name))}"
     return f"{en_range(amount)} {singular(name) if amount.high == 1 else plural(name)}"
 
 
-def _a(noun: str) -> str:
+def with_article(noun: str) -> str:
+    """ "a wok", "an oven"; plurals and Chinese stay as they are."""
+    if not noun.isascii() or singular(noun) != noun:
+        return noun
     return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
