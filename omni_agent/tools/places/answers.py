@@ -132,7 +132,7 @@ class Answers:
         parts: list[str] = []
         if label:
             parts.append(self.pick(f"at {label}", label))
-        inside = [s for s in around if s.metres == 0]
+        inside = [s for s in around if s.kind != "street" and s.metres == 0]
         streets = [s for s in around if s.kind == "street"]
         if inside:
             parts.append(self.pick(f"at {inside[0].name}", f"{inside[0].name} 里"))

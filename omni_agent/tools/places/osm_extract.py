@@ -52,6 +52,10 @@ class OsmExtract:
         osm.require(position, 0.0, self.path)
         return osm.streets.at(position)
 
+    async def warm_up(self) -> None:
+        """Read the file now, so that the first question need not wait for it."""
+        await self._map()
+
     async def _map(self) -> _Map:
         return await asyncio.to_thread(_read_once, self.path)
 

@@ -36,8 +36,9 @@ class Overpass:
     """A PlaceProvider over HTTP. One request at a time; what was asked is not asked again.
 
     `contact` (an e-mail address or web page) goes into the User-Agent, as the operators require.
-    `mirrors` are tried in order. `patience_s` is the longest wait for a busy server's next slot
-    where no mirror is left. Answers are kept for `keep`, and on disk where `cache_dir` is given.
+    `mirrors` are tried in order, each for up to `timeout_s`; where all are busy, the next free
+    slot is waited for up to `patience_s`. Answers are kept for `keep`, and on disk where
+    `cache_dir` is given.
 
     `near` raises ToolError, in words, where no server answered.
     """
@@ -51,7 +52,7 @@ class Overpass:
         mirrors: Sequence[str] = MIRRORS,
         cache_dir: str | Path | None = None,
         keep: timedelta = timedelta(days=3),
-        timeout_s: float = 25.0,
+        timeout_s: float = 30.0,
         patience_s: float = 35.0,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -60,7 +61,8 @@ class Overpass:
                 f"timeout_s is {timeout_s} and patience_s is {patience_s}; "
                 "give seconds, above 0 and from 0 up."
             )
-        self._timeout_s = timeout_s
+        # The server gives up first, so that it does not work on for nobody.
+        self._servers_seconds = max(1, math.floor(timeout_s - 5))
         self._servers = OverpassServers(
             mirrors, contact=contact, timeout_s=timeout_s, patience_s=patience_s, clock=clock
         )
@@ -102,7 +104,7 @@ class Overpass:
         around = f"around:{radius_m:.0f},{center.lat:.6f},{center.lon:.6f}"
         amenities, shops = "|".join(AMENITIES), "|".join(SHOPS)
         return (
-            f"[out:json][timeout:{max(1, math.ceil(self._timeout_s))}][maxsize:16777216];\n"
+            f"[out:json][timeout:{self._servers_seconds}][maxsize:16777216];\n"
             f'(nwr({around})[amenity~"^({amenities})$"][name];\n'
             f'nwr({around})[shop~"^({shops})$"][name];);\n'
             f"out tags center {_MOST_PLACES};"

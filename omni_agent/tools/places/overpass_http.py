@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 import logging
@@ -94,14 +95,14 @@ class OverpassServers:
             waited += max(wait, 0.001)
 
     async def _ask_one(self, server: _Server, query: str) -> list[Any]:
-        # The server gives up on its own at the query's timeout: wait a little longer than that.
-        timeout = httpx.Timeout(self._timeout_s + 5, connect=min(10.0, self._timeout_s))
+        timeout = httpx.Timeout(self._timeout_s, connect=min(10.0, self._timeout_s))
         # A client for each request: rare requests gain nothing from kept connections, and a
         # guide may be used from one event loop after another.
         async with httpx.AsyncClient(headers=self._headers, timeout=timeout) as client:
             try:
-                status, body = await _post(client, server.url, query)
-            except (httpx.TransportError, httpx.DecodingError) as error:
+                async with asyncio.timeout(self._timeout_s):  # httpx's own counts from byte to byte
+                    status, body = await _post(client, server.url, query)
+            except (TimeoutError, httpx.TransportError, httpx.DecodingError) as error:
                 reason = str(error) or type(error).__name__
                 raise _ServerTrouble(f"no answer ({reason})") from error
             match status:

@@ -47,10 +47,8 @@ class Talk:
     def point_out(self, said: str) -> Ranked | None:
         """The listed place that some words mean: an ordinal, "it", or its name."""
         words = " ".join(said.casefold().replace("’", "'").split()).strip(" .?!。？！")
-        if not self.listed:
-            return None
         if _THAT.fullmatch(words):
-            return self.current or self.listed[0]
+            return self.current or next(iter(self.listed), None)
         for index, pattern in _ORDINALS.items():
             if re.fullmatch(_WRAPPED.format(pattern), words):
                 return self.listed[index] if index < len(self.listed) else None
