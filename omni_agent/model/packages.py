@@ -134,7 +134,8 @@ class PackageShelf:
             if found and code == 0:
                 return _unzipped(found[0])
             if "No space left on device" in said or "ENOSPC" in said:
-                raise disk_full(self._folder, self._bytes[package])
+                coming = [self._bytes[p] for p in self._order if self._uses[p]]
+                raise disk_full(self._folder, sum(coming) + sum(coming[: 1 + AHEAD]))
         reason = f"{package} could not be fetched: {_gist(said)}"
         if any(sign in said for sign in ("Retrying (", "ECONNREFUSED", "ENOTFOUND", "ETIMEDOUT")):
             self._unreachable[package.index] = reason

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from omni_agent.errors import VerificationFailed
 from omni_agent.model.artifacts import Artifact, ArtifactFile, HubFile
-from omni_agent.model.partial import BLOCK, Partial, SourceFailed
+from omni_agent.model.partial import Partial, SourceFailed
 
 if TYPE_CHECKING:
     import httpx
@@ -133,7 +133,7 @@ class Web:
                     f"{url} states {partial.size + int(stated):,} bytes, "
                     f"the catalog {partial.file.bytes:,}"
                 )
-            for block in response.iter_raw(BLOCK):
+            for block in response.iter_raw():  # sized by the network: a cut loses none of them
                 partial.write(block)
         if partial.size < partial.file.bytes:
             raise _Busy("the server stopped early")
