@@ -53,11 +53,12 @@ def scale(amount: Amount, factor: Fraction, *, name: str = "") -> Amount:
 
 
 _WHOLE_UNITS = re.compile(
-    r"(clove|slice|leaf|leave|sprig|sheet|can|tin|packet|rasher|strip|fillet|stick|star|pod)s?"
-    r"|[瓣片枝张罐包条颗粒朵听袋支段]"
+    r"(clove|slice|leaf|leave|sprig|sheet|can|tin|packet|rasher|strip|fillet|star|pod)s?"
+    r"|[瓣片枝张罐包颗粒朵听袋支]"
 )
 _WHOLE_NAMES = re.compile(
-    r"\beggs?\b|yolks?$|egg whites?$|cloves?$|leaves$|slices$|sticks?$|鸡蛋|鸭蛋|蛋黄|蛋清|皮蛋"
+    r"\b(eggs?|egg whites?|yolks?|cloves?|leaf|leaves|slices?|sprigs?|tortillas?|berries|prawns?"
+    r"|anise|mushrooms?)$|鸡蛋|鸭蛋|蛋黄|蛋清|皮蛋|虾"
 )
 
 

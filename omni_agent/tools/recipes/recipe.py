@@ -110,11 +110,13 @@ class Step:
                     said += part.name
                 case StepTimer():
                     said += part.say(language)
-        said = _ARTICLES.sub(r"\1half ", said)
+        said = _ARTICLES.sub(lambda m: f"{m[1]} {m[2] or m[3]} ", said)
         return said.replace(",,", ",").replace(",.", ".").strip()
 
 
-_ARTICLES = re.compile(r"(\b(?:the|a) )half an? ", re.IGNORECASE)  # "the half a spoon"
+_ARTICLES = re.compile(  # "the half a spoon", "the a quarter of a spoon"
+    r"\b(the) (?:(half) an?|an? (quarter|third|eighth)) ", re.IGNORECASE
+)
 _STOPS = tuple(",.;:!?，。；：！？、)")
 
 

@@ -1,4 +1,5 @@
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def test_a_dish_is_fit_to_be_cooked_from(recipe: Recipe):
         for step in text.steps:
             said = step.say(language)
             words = len(said) / 1.7 if language == "zh" else len(said.split())
-            assert words < 75, said
+            assert words < 60, said
             assert not set("@#~{}%") & set(said), said
             for i in step.ingredients:
                 if i.amount:
@@ -43,6 +44,19 @@ def test_both_languages_say_the_same_amounts_and_times(recipe: Recipe):
         sizes = [(i.amount and (i.amount.low, i.amount.high)) for i in ours.ingredients]
         assert sizes == [(i.amount and (i.amount.low, i.amount.high)) for i in theirs.ingredients]
         assert [t.seconds for t in ours.timers] == [t.seconds for t in theirs.timers]
+
+
+@pytest.mark.parametrize("recipe", LIBRARY.values(), ids=LIBRARY)
+@pytest.mark.parametrize("people", [1, 3, 5, 12])
+def test_both_languages_scale_alike(recipe: Recipe, people: int):
+    factor = Fraction(people, recipe.servings)
+    english, chinese = recipe.in_language("en").ingredients, recipe.in_language("zh").ingredients
+    for ours, theirs in zip(english, chinese, strict=True):
+        if ours.amount and theirs.amount:
+            scaled, other = ours.scaled(factor).amount, theirs.scaled(factor).amount
+            assert scaled
+            assert other
+            assert (scaled.low, scaled.high) == (other.low, other.high), (ours, theirs)
 
 
 def test_it_loads_while_a_user_blinks():
