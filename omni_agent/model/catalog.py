@@ -126,12 +126,14 @@ class Catalog:
         """Whether all files are in place and untouched since their SHA-256 was found right."""
         try:
             stamp = json.loads(self._stamp(artifact).read_text("utf-8"))
-        except (FileNotFoundError, ValueError):
+        except (OSError, ValueError):
+            return False
+        if not isinstance(stamp, dict):
             return False
         for file in artifact.files:
             try:
                 stat = self._target(artifact, file).stat()
-            except FileNotFoundError:
+            except OSError:
                 return False
             if stamp.get(file.name) != [file.sha256, stat.st_size, stat.st_mtime_ns]:
                 return False

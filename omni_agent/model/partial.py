@@ -122,7 +122,10 @@ class Partial:
             os.replace(self.path, target)
 
     def close(self) -> None:
+        """Leave what there is for the next try."""
         self._out.close()
+        if self.path.exists() and not self.path.stat().st_size:
+            self.path.unlink()
 
     def discard(self) -> None:
         self._out.close()

@@ -85,7 +85,7 @@ class Web:
         if reason := self._unreachable.get(host):
             raise SourceFailed(f"{host} cannot be reached ({reason})")
         partial.resume()
-        stalls = 0
+        breaks = stalls = 0
         while partial.size < partial.file.bytes:
             before = partial.size
             try:
@@ -94,8 +94,9 @@ class Web:
                 self._unreachable[host] = _words(error)
                 raise SourceFailed(f"{host} cannot be reached ({_words(error)})") from error
             except (httpx.TransportError, _Busy) as error:
+                breaks += 1
                 stalls = 0 if partial.size > before else stalls + 1
-                if stalls > 2:
+                if stalls > 2 or breaks > 100:
                     raise SourceFailed(
                         f"{url} broke off at {partial.size:,} of {partial.file.bytes:,} bytes "
                         f"({_words(error)})"

@@ -155,6 +155,7 @@ def test_a_refusal_is_told_with_its_status(hub: StandIn, tmp_path: Path, status:
     hub.status = status
     with pytest.raises(DownloadFailed, match=f"HTTP {status}"):
         make(tmp_path).ensure("ears")
+    assert left_behind(tmp_path) == []
 
 
 def test_a_hub_out_of_reach_is_asked_once_per_process(
@@ -275,6 +276,23 @@ def test_files_copied_in_by_hand_are_taken_if_right(hub: StandIn, tmp_path: Path
     (tmp_path / "cache/models/ears/model.bin").write_bytes(DATA)
     assert catalog.path("ears").read_bytes() == DATA
     assert hub.requests == []
+
+
+@pytest.mark.parametrize("stamp", ["", "[]", "{", '{"model.bin": 1}'])
+def test_a_damaged_stamp_costs_a_hash_and_no_download(
+    hub: StandIn, tmp_path: Path, stamp: str
+) -> None:
+    make(tmp_path).ensure("ears")
+    (tmp_path / "cache/models/.stamps/ears.json").write_text(stamp)
+    assert make(tmp_path).ensure("ears")["ears"].read_bytes() == DATA
+    assert len(hub.requests) == 1
+
+
+def test_a_cache_folder_that_is_a_file_is_named(hub: StandIn, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("")
+    assert not make(tmp_path).installed(make(tmp_path).get("ears"))
+    with pytest.raises(CatalogError, match="cannot be written to"):
+        make(tmp_path).ensure("ears")
 
 
 def test_remove_frees_the_bytes(hub: StandIn, tmp_path: Path) -> None:
