@@ -16,6 +16,7 @@ SPOKEN = 3
 SHOWN = 8
 _ON_THE_STREET_M = 25.0
 _NEXT_DOOR_M = 40.0
+_LONGEST_LABEL = 60
 
 
 class Answers:
@@ -76,7 +77,7 @@ class Answers:
         return said[0].upper() + said[1:]
 
     def nothing(self, wish: Wish, minutes: int) -> str:
-        label = wish.label(self.language)
+        label = wish.label(self.language)[:_LONGEST_LABEL]
         diets = [DIET_NAMES[d]["zh" if self.zh else "en"] for d in sorted(wish.diets)]
         if self.zh:
             what = "".join((*diets, label)) or "吃饭的地方"
@@ -154,20 +155,20 @@ class Answers:
         return self.pick(f"You're {', '.join(parts)}.", f"你在 {'，'.join(parts)}。")
 
     def data(self, ranked: Ranked, *, full: bool = False) -> dict[str, Any]:
-        """One place as plain values; `full` adds what a detailed answer needs."""
+        """One place as plain values, few, for a small model reads them; `full` adds the rest."""
         place = ranked.place
         data: dict[str, Any] = {
             "name": self._name(ranked),
-            "kind": kind_words(place, "en"),
-            "open": status_words(ranked.status, "en"),
-            "minutes": ranked.minutes,
+            "kind": kind_words(place, self.language),
             "direction": self.direction(ranked),
             "why": ranked.why(self.language),
-            "at": [round(place.point.lat, 6), round(place.point.lon, 6)],
-            "id": place.id,
+            "at": [round(place.point.lat, 5), round(place.point.lon, 5)],
         }
         if full:
             data |= {
+                "id": place.id,
+                "open": status_words(ranked.status, self.language),
+                "minutes": ranked.minutes,
                 "metres": round(ranked.metres),
                 "address": place.address,
                 "phone": place.phone,

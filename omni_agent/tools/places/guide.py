@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -14,11 +15,18 @@ from omni_agent.tools.places.answers import SHOWN, Answers
 from omni_agent.tools.places.cuisine import DIET_NAMES, Wish, understand, understand_diets
 from omni_agent.tools.places.geometry import Point, reach_m, walking_minutes
 from omni_agent.tools.places.hours import open_status
-from omni_agent.tools.places.osm_extract import OsmExtract
-from omni_agent.tools.places.place import PlaceProvider, StreetProvider
+from omni_agent.tools.places.place import (
+    Place,
+    PlaceProvider,
+    Preloaded,
+    StreetProvider,
+    Surroundings,
+)
 from omni_agent.tools.places.preferences import QUERY, Preferences, preferences_from
 from omni_agent.tools.places.ranking import Ranked, rank
 from omni_agent.tools.places.talk import Talks, best_named, is_ordinal
+
+logger = logging.getLogger("omni_agent.tools.places")
 
 _USUAL_M = 800.0
 _WIDENED = 2.5
@@ -47,7 +55,7 @@ class StreetGuide:
 
         Takes about a second once in a process, off the event loop. Uses no network.
         """
-        if isinstance(self._provider, OsmExtract):
+        if isinstance(self._provider, Preloaded):
             await self._provider.warm_up()
         await asyncio.to_thread(open_status, "24/7", Point(0, 0), SYSTEM_CLOCK.now())
         await asyncio.to_thread(understand, "coffee")
@@ -190,12 +198,20 @@ class StreetGuide:
     async def where_am_i(self, ctx: ToolContext) -> Say:
         """Tell the street or square where the user is now."""
         origin, answers = _standpoint(ctx)
-        around = [] if self._streets is None else await self._streets.surroundings(origin)
-        places = await self._provider.near(origin, 100.0)
+        label = ctx.place.label if ctx.place is not None else None
+        around: Sequence[Surroundings] = ()
+        places: Sequence[Place] = ()
+        try:
+            if self._streets is not None:
+                around = await self._streets.surroundings(origin)
+            places = await self._provider.near(origin, 100.0)
+        except ToolError as error:
+            if not label:
+                raise
+            logger.info("only the label %r is known here: %s", label, error)
         nearest = sorted(
             rank(places, wish=Wish(), origin=origin, now=ctx.clock.now()), key=lambda r: r.metres
         )
-        label = ctx.place.label if ctx.place is not None else None
         return Say(
             answers.here(label, around, nearest[0] if nearest else None),
             {
@@ -230,7 +246,7 @@ def _standpoint(ctx: ToolContext) -> tuple[Point, Answers]:
     if ctx.place is None:
         raise ToolError(
             "我不知道用户在哪里。请问用户现在的位置。"
-            if ctx.language == "zh"
+            if ctx.language.startswith("zh")
             else "The user's position is not known. Ask where they are."
         )
     try:

@@ -164,7 +164,7 @@ def _elements(body: bytes) -> list[Any]:
 
 def _text(body: bytes) -> str:
     """The words of an HTML error page."""
-    page = body[:20_000].decode("utf-8", errors="replace")
+    page = body[:5000].decode("utf-8", errors="replace")
     page = re.sub(r"<(head|style|script)\b.*?</\1>", " ", page, flags=re.DOTALL | re.IGNORECASE)
     words = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
     error_at = words.find("Error")

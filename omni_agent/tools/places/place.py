@@ -98,3 +98,10 @@ class StreetProvider(Protocol):
     async def surroundings(self, position: Located) -> Sequence[Surroundings]:
         """Named squares, parks and streets close by, nearest first."""
         ...
+
+
+@runtime_checkable
+class Preloaded(Protocol):
+    """A provider whose first answer is slow unless it was warmed up."""
+
+    async def warm_up(self) -> None: ...

@@ -25,7 +25,8 @@ class Preferences:
 def preferences_from(memories: Iterable[str]) -> Preferences:
     """Read statements such as "I'm vegan", "Anna is allergic to nuts", "我喜欢日料".
 
-    Questions, and diets that a statement denies, count for nothing.
+    Questions, wishes of the moment ("I'd like a pizza"), what is said of a place, and diets that
+    a statement denies count for nothing.
     """
     diets: set[str] = set()
     allergies: dict[str, None] = {}
@@ -43,7 +44,7 @@ def preferences_from(memories: Iterable[str]) -> Preferences:
         if _DISLIKES.search(clause):
             dislikes += _foods(clause)
         elif not _DENIES.search(clause):
-            if _STATES.search(clause):
+            if _STATES.search(clause) and not _OF_A_PLACE.search(clause):
                 diets |= understand_diets(clause)
             if _LIKES.search(clause):
                 likes += _foods(clause)
@@ -59,12 +60,17 @@ _STATES = re.compile(
     r"|我|吃|是|只",
     re.IGNORECASE,
 )
+_OF_A_PLACE = re.compile(
+    r"\b(?:restaurant|café|cafe|place|bar|options?|menu|in mind)s?\b|餐厅|馆|店|家|选择|考虑",
+    re.IGNORECASE,
+)
 _DENIES = re.compile(
     r"\b(?:not|isn['’]t|aren['’]t|no longer|never|stopped|used to)\b|不是|不再|没有|以前",
     re.IGNORECASE,
 )
 _LIKES = re.compile(
-    r"\b(?:likes?|loves?|enjoys?|prefers?|favou?rite|fan of|craves?)\b|喜欢|爱吃|爱喝|最爱|偏爱",
+    r"(?<!would )(?<!['’]d )\b(?:likes?|loves?|enjoys?|prefers?|favou?rite|fan of|craves?)\b"
+    r"|喜欢|爱吃|爱喝|最爱|偏爱",
     re.IGNORECASE,
 )
 _DISLIKES = re.compile(

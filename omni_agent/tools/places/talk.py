@@ -17,6 +17,8 @@ SURE = 0.9
 CLOSE_ENOUGH = 0.72
 """Of the letters shared: speech recognition spells names as it hears them."""
 
+_LONGEST_NAME = 80
+
 _ORDINALS = {
     0: r"first|1st|one|number one|1|第一|头一|一号",
     1: r"second|2nd|two|2|第二|二号",
@@ -46,7 +48,9 @@ class Talk:
 
     def point_out(self, said: str) -> Ranked | None:
         """The listed place that some words mean: an ordinal, "it", or its name."""
-        words = " ".join(said.casefold().replace("’", "'").split()).strip(" .?!。？！")
+        words = " ".join(said[:_LONGEST_NAME].casefold().replace("’", "'").split()).strip(
+            " .?!。？！"
+        )
         if _THAT.fullmatch(words):
             return self.current or next(iter(self.listed), None)
         for index, pattern in _ORDINALS.items():
@@ -74,7 +78,7 @@ def best_named(
     places: Sequence[Place], said: str, *, at_least: float = CLOSE_ENOUGH
 ) -> Place | None:
     """The place whose name is likest to what was said, or None where none is like it."""
-    wanted = _bare(said)
+    wanted = _bare(said[:_LONGEST_NAME])
     if not wanted:
         return None
     scored = [(_likeness(wanted, place), -i) for i, place in enumerate(places)]
@@ -84,7 +88,7 @@ def best_named(
 
 def is_ordinal(said: str) -> bool:
     """It points at a list and is no name."""
-    words = " ".join(said.casefold().split()).strip(" .?!。？！")
+    words = " ".join(said[:_LONGEST_NAME].casefold().split()).strip(" .?!。？！")
     return bool(_THAT.fullmatch(words)) or any(
         re.fullmatch(_WRAPPED.format(pattern), words) for pattern in _ORDINALS.values()
     )

@@ -35,6 +35,15 @@ def test_an_allergy_is_remembered(said: str, allergies: tuple[str, ...]) -> None
     assert preferences_from([said]).allergies == allergies
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["Soma is a vegan restaurant", "这是一家素食餐厅", "With vegan food in mind, try Soma",
+     "I'd like a pizza", "She would like some sushi"],
+)  # fmt: skip
+def test_what_is_said_of_a_place_or_of_the_moment_is_no_preference(said: str) -> None:
+    assert preferences_from([said]) == preferences_from([])
+
+
 def test_an_allergy_to_gluten_or_milk_is_a_diet() -> None:
     assert preferences_from(["I'm allergic to gluten"]).diets == {"gluten_free"}
     assert preferences_from(["He is lactose intolerant"]).diets == {"lactose_free"}

@@ -222,6 +222,13 @@ async def test_the_street_and_the_neighbour_are_named(guide: StreetGuide, ctx: T
     )
 
 
+async def test_off_the_map_the_label_is_all_there_is(guide: StreetGuide, ctx: ToolContext) -> None:
+    tallinn = replace(ctx, place=Position(59.437, 24.7536, label="Tallinn harbour"))
+    assert (await call(guide.where_am_i, tallinn)).text == "You're at Tallinn harbour."
+    with pytest.raises(ToolError, match="km from here"):
+        await call(guide.where_am_i, replace(ctx, place=Position(59.437, 24.7536)))
+
+
 async def test_remembered_tastes_order_the_answer_and_are_named(
     guide: StreetGuide, ctx: ToolContext
 ) -> None:
