@@ -20,7 +20,13 @@ from omni_agent.tools.recipes.foods import Foods
 from omni_agent.tools.recipes.progress import Dish, Progress, Recipes, StateStore
 from omni_agent.tools.recipes.quantities import System, round_half_up
 from omni_agent.tools.recipes.recipe import Ingredient, Recipe, StepTimer
-from omni_agent.tools.recipes.wording import en_number, join, say_duration, with_article, zh_number
+from omni_agent.tools.recipes.wording import (
+    count_people,
+    join,
+    pick,
+    say_duration,
+    with_article,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,7 @@ class CookingGuide:
         self, recipe: Recipe, servings: int | None = None, *, language: Language = "en"
     ) -> Guidance:
         """Begin a dish at its first step, or go back to where it was left."""
-        people = _valid_servings(servings or recipe.servings, language)
+        people = _valid_servings(recipe.servings if servings is None else servings, language)
         dish = self._progress.get(recipe)
         resumed = (
             dish is not None
@@ -71,17 +77,17 @@ class CookingGuide:
         )
         if dish is None or not resumed:
             dish = Dish(recipe, 1, people, self._clock.now())
-        elif servings:
+        elif servings is not None:
             dish.servings = people
         self._progress.put(dish)
         title, takes = recipe.title(language), say_duration(recipe.minutes * 60, language)
         if resumed:
-            intro = _pick(language, f"Back to {title}.", f"我们接着做{title}。")
+            intro = pick(language, f"Back to {title}.", f"我们接着做{title}。")
         else:
-            intro = _pick(
+            intro = pick(
                 language,
-                f"{title} for {_count(dish.servings, language)}, about {takes}.",
-                f"{title}，{_count(dish.servings, language)}份，大约{takes}。",
+                f"{title} for {count_people(dish.servings, language)}, about {takes}.",
+                f"{title}，{count_people(dish.servings, language)}份，大约{takes}。",
             )
         return self._at_step(dish, language, before=intro)
 
@@ -92,20 +98,15 @@ class CookingGuide:
             return self._at_step(dish, language)
         dish.done = True
         title = dish.recipe.title(language)
-        return self._guidance(
-            dish,
-            _pick(
-                language,
-                f"That was the last step. {title} is ready. Enjoy your meal!",
-                f"这就是最后一步了，{title}做好了。请慢用！",
-            ),
-        )
+        english = f"That was the last step. {title} is ready. Enjoy your meal!"
+        chinese = f"这就是最后一步了，{title}做好了。请慢用！"
+        return self._guidance(dish, pick(language, english, chinese))
 
     def back(self, *, language: Language = "en") -> Guidance:
         dish = self._current(language)
         before = ""
         if dish.step == 1:
-            before = _pick(language, "This is the first step.", "这已经是第一步了。")
+            before = pick(language, "This is the first step.", "这已经是第一步了。")
         elif not dish.done:
             dish.step -= 1
         return self._at_step(dish, language, before=before)
@@ -122,18 +123,18 @@ class CookingGuide:
             step += last + 1
         if not 1 <= step <= last:
             english = f"There is no step {to}; the recipe has {last}."
-            raise ToolError(_pick(language, english, f"没有第{to}步，一共{last}步。"))
+            raise ToolError(pick(language, english, f"没有第{to}步，一共{last}步。"))
         dish.step = step
         return self._at_step(dish, language)
 
     def finish(self, *, language: Language = "en") -> Guidance:
         """End the dish; one that was left before it becomes the current one again."""
         dish = self._current(language)
-        words = _pick(language, "Well done. Enjoy your meal!", "辛苦了，请慢用！")
+        words = pick(language, "Well done. Enjoy your meal!", "辛苦了，请慢用！")
         self._progress.drop(dish)
         if other := self._progress.current:
             name, step = other.recipe.title(language), other.step
-            words += _pick(
+            words += pick(
                 language, f" {name} is still at step {step}.", f"{name}还停在第{step}步。"
             )
         self._progress.save()
@@ -151,15 +152,12 @@ class CookingGuide:
         dish = self._current(language)
         title, n, last = dish.recipe.title(language), dish.step, dish.recipe.step_count
         if dish.done:
-            ready = _pick(language, f"{title} is ready.", f"{title}已经做好了。")
+            ready = pick(language, f"{title} is ready.", f"{title}已经做好了。")
             return self._guidance(dish, ready)
         left = say_duration(self.seconds_left(language=language), language)
-        words = _pick(
-            language,
-            f"You are at step {n} of {last} of {title}, about {left} left.",
-            f"{title}做到第{n}步，共{last}步，大约还要{left}。",
-        )
-        return self._guidance(dish, words)
+        english = f"You are at step {n} of {last} of {title}, about {left} left."
+        chinese = f"{title}做到第{n}步，共{last}步，大约还要{left}。"
+        return self._guidance(dish, pick(language, english, chinese))
 
     def seconds_left(self, *, language: Language = "en") -> int:
         """The recipe's time, shared out over its steps by their waits; whole minutes."""
@@ -178,9 +176,9 @@ class CookingGuide:
     def ingredients(self, *, language: Language = "en") -> Guidance:
         dish = self._current(language)
         needed = join(self._say_all(dish.recipe.in_language(language).ingredients, dish), language)
-        people = _count(dish.servings, language)
+        people = count_people(dish.servings, language)
         return self._guidance(
-            dish, _pick(language, f"For {people} you need {needed}.", f"{people}份需要{needed}。")
+            dish, pick(language, f"For {people} you need {needed}.", f"{people}份需要{needed}。")
         )
 
     def tools(self, *, language: Language = "en") -> Guidance:
@@ -189,9 +187,9 @@ class CookingGuide:
         needed = join([with_article(c) for c in cookware], language)
         if not needed:
             return self._guidance(
-                dish, _pick(language, "You need no special tools.", "不需要特别的厨具。")
+                dish, pick(language, "You need no special tools.", "不需要特别的厨具。")
             )
-        return self._guidance(dish, _pick(language, f"You need: {needed}.", f"需要{needed}。"))
+        return self._guidance(dish, pick(language, f"You need: {needed}.", f"需要{needed}。"))
 
     def how_much(self, what: str, *, language: Language = "en") -> Guidance:
         """The total of an ingredient, named in either language, and the steps that use it."""
@@ -199,7 +197,7 @@ class CookingGuide:
         names = self._matching(dish.recipe, what, language)
         if not names:
             title = dish.recipe.title(language)
-            words = _pick(language, f"{title} has no {what} in it.", f"{title}里没有{what}。")
+            words = pick(language, f"{title} has no {what} in it.", f"{title}里没有{what}。")
             return self._guidance(dish, words)
         text = dish.recipe.in_language(language)
         told: list[str] = []
@@ -209,19 +207,19 @@ class CookingGuide:
             ]
             totals = [i for i in text.ingredients if i.name.lower() == name.lower()]
             if all(i.amount is None and not i.loosely for i in totals):
-                amount = _pick(language, f"{name} to taste", f"{name}适量")
+                amount = pick(language, f"{name} to taste", f"{name}适量")
             else:
                 amount = join(self._say_all(totals, dish), language)
             numbers = [str(n) for n in steps]
             told.append(
-                _pick(
+                pick(
                     language,
                     f"{amount}, in step{'s' if steps[1:] else ''} {join(numbers, 'en')}",
                     f"{amount}，第{'、'.join(numbers)}步用",
                 )
             )
         said = ("；" if language == "zh" else "; ").join(told)
-        return self._guidance(dish, said[0].upper() + said[1:] + _pick(language, ".", "。"))
+        return self._guidance(dish, said[0].upper() + said[1:] + pick(language, ".", "。"))
 
     def scale(self, servings: int, *, language: Language = "en") -> Guidance:
         """Cook for another number of people; tells the amounts from the current step on."""
@@ -229,11 +227,11 @@ class CookingGuide:
         dish.servings = _valid_servings(servings, language)
         steps = dish.recipe.in_language(language).steps[dish.step - 1 :]
         coming = [i for step in steps for i in step.ingredients if i.amount]
-        people = _count(servings, language)
-        words = _pick(language, f"Now for {people}.", f"好，改成{people}份。")
+        people = count_people(servings, language)
+        words = pick(language, f"Now for {people}.", f"好，改成{people}份。")
         if coming:
             needed = join(self._say_all(coming, dish), language)
-            words += _pick(language, f" From here you need {needed}.", f"接下来需要{needed}。")
+            words += pick(language, f" From here you need {needed}.", f"接下来需要{needed}。")
         return self._guidance(dish, words)
 
     # --- inside ------------------------------------------------------------------------------
@@ -242,7 +240,7 @@ class CookingGuide:
         if dish := self._progress.current:
             return dish
         raise ToolError(
-            _pick(
+            pick(
                 language,
                 "No recipe is started yet. Ask the user what they want to cook.",
                 "还没有开始做菜。请问用户想做什么。",
@@ -255,7 +253,7 @@ class CookingGuide:
         step = text.steps[dish.step - 1]
         n, last = dish.step, dish.recipe.step_count
         said = step.say(text.language, factor=dish.factor, system=self._system)
-        place = _pick(language, f"Step {n} of {last}.", f"第{n}步，共{last}步。")
+        place = pick(language, f"Step {n} of {last}.", f"第{n}步，共{last}步。")
         words = [before, place, said]
         if (wait := step.timer) and wait.seconds >= 60:
             words.append(wait.offer(language))
@@ -290,20 +288,10 @@ _HANDS_ON = 120  # seconds that a step takes beside its waits
 def _valid_servings(servings: int, language: Language) -> int:
     if not 1 <= servings <= MAX_SERVINGS:
         raise ToolError(
-            _pick(
+            pick(
                 language,
                 f"Cannot cook for {servings}; give 1 to {MAX_SERVINGS} people.",
                 f"不能做{servings}份，请给1到{MAX_SERVINGS}人。",
             )
         )
     return servings
-
-
-def _count(people: int, language: Language) -> str:
-    if language == "zh":
-        return f"{zh_number(Fraction(people), measured=True)}人"
-    return en_number(Fraction(people))
-
-
-def _pick(language: Language, en: str, zh: str) -> str:
-    return zh if language == "zh" else en

@@ -30,6 +30,7 @@ class CooklangFile:
 
 def parse_cooklang(text: str, *, source: str = "<text>") -> CooklangFile:
     """Raises RecipeError naming `source` and the line."""
+    _library()  # says which extra is missing, before its YAML is
     metadata, body, first_line = _front_matter(text.removeprefix("\ufeff"), source)
     steps: list[Step] = []
     notes: list[str] = []
@@ -165,8 +166,11 @@ def _timer(name: str, quantity: str, where: str) -> StepTimer:
 
 # --- the library, bounded --------------------------------------------------------------------
 
-_TOKEN = re.compile(r"[@#~][^@#~{}。，；、,;.!?！？]*\{[^{}]*\}(\([^()]*\))?")
-_BARE = re.compile(r"[@#~][^\s{}@#~。，；、：！？（）,;:.!?()]+")
+_TOKEN = re.compile(
+    r"[@#~][^@#~{}。，；、,;.!?！？\\]*\{[^{}@#~]*\}(\([^()@#~]*\))?"
+    r"|[@#~][^\s{}@#~。，；、：！？（）,;:.!?()\\]+"
+)
+_LONE_SIGN = re.compile(rf"{_TOKEN.pattern}|\\.|[@#~]")
 
 
 class _Library:
@@ -198,7 +202,7 @@ class _Library:
 
                 @classmethod
                 def factory(cls, raw: str) -> Any:
-                    token = _TOKEN.match(raw) or _BARE.match(raw)
+                    token = _TOKEN.match(raw)
                     return super().factory(token[0] if token else raw)
 
             return Bounded
@@ -207,8 +211,20 @@ class _Library:
         self._step = cooklang_py.Step
         self._prefixes = {sign: bounded(kind) for sign, kind in cooklang_py.PREFIXES.items()}
 
-    def parse_step(self, paragraph: str) -> list[Any]:
-        return list(self._step(paragraph, prefixes=self._prefixes))
+    def parse_step(self, paragraph: str) -> Iterator[Any]:
+        """Its parts in order. A sign that begins no name is plain text, which needs a backslash.
+
+        The library drops a blank between two names ("@salt @pepper"): it is put back here.
+        """
+        plain = _LONE_SIGN.sub(lambda m: m[0] if len(m[0]) > 1 else f"\\{m[0]}", paragraph)
+        at = 0
+        for part in self._step(plain, prefixes=self._prefixes):
+            raw = part if isinstance(part, str) else part.raw
+            found = plain.find(raw, at)
+            if found > at:
+                yield plain[at:found]
+            at = found + len(raw)
+            yield part
 
 
 @cache

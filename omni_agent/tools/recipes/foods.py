@@ -64,7 +64,9 @@ def is_staple(food: str) -> bool:
 def plain(name: str) -> str:
     """Lower case, singular, without what describes the state ("fresh", "large", "chopped")."""
     name = re.sub(r"\s+", " ", name.strip().lower().replace("-", " "))
-    name = re.sub(r"\b(fresh|large|small|medium|ripe|raw|some|a few|the|my|of|a|an)\b ", "", name)
+    name = re.sub(
+        r"\b(leftover|fresh|large|small|medium|ripe|raw|some|a few|the|my|of|a|an)\b ", "", name
+    )
     return singular(name)
 
 
@@ -152,6 +154,24 @@ def tells_an_allergy(words: str) -> bool:
     """Is this a sentence such as "Anna is allergic to peanuts"; not "I have no allergies"."""
     text = words.lower()
     return bool(_ALLERGY.search(text)) and not _NO_ALLERGY.search(text)
+
+
+_AVOIDED = re.compile(
+    r"allergic to (?P<a>[^.;!?]+)|(?:can ?not|can't) eat (?P<b>[^.;!?]+)"
+    r"|(?P<c>\w+) (?:allergy|intoleran)|对(?P<d>[^。；]+?)(?:严重)?过敏|不能吃(?P<e>[^。；，]+)"
+)
+_BETWEEN = re.compile(r",|、|，|\band\b|\bor\b|和|还有|以及|或")
+
+
+def avoided_in(words: str) -> frozenset[str]:
+    """What such a sentence tells to leave out, as allergens and as foods: "mangoes", "芒果"."""
+    foods = {
+        food.strip()
+        for match in _AVOIDED.finditer(words.lower())
+        for food in _BETWEEN.split(next(g for g in match.groups() if g))
+        if len(food.strip()) > 1 or not food.isascii()
+    }
+    return frozenset(foods - {""}) | allergens_in(words)
 
 
 # --- diets and courses -----------------------------------------------------------------------

@@ -8,7 +8,7 @@ from omni_agent.errors import ToolError
 from omni_agent.messages import Language
 from omni_agent.tools.base import Say, Tool, ToolContext, tool
 from omni_agent.tools.recipes.cooking import CookingGuide, Guidance
-from omni_agent.tools.recipes.foods import allergens_in
+from omni_agent.tools.recipes.foods import avoided_in
 from omni_agent.tools.recipes.library import RecipeLibrary
 from omni_agent.tools.recipes.progress import StateStore
 from omni_agent.tools.recipes.quantities import System, convert
@@ -104,13 +104,13 @@ class Kitchen:
             query,
             at_hand=ingredients or (),
             diet=diet,
-            without=[*(without or ()), *(a for text in told for a in allergens_in(text))],
+            without=[*(without or ()), *(a for text in told for a in avoided_in(text))],
             max_minutes=max_minutes,
             language=ctx.language,
             limit=3,
         )
         words = say_found(result, ctx.language)
-        words += say_left_out(result.left_out, told, ctx.language)
+        words += say_left_out(result.left_out, told, ctx.language, contains=self._search.contains)
         return Say(words, [_card(f.recipe, ctx.language) for f in result.found])
 
     @tool(
@@ -131,7 +131,9 @@ class Kitchen:
         """
         guide = self._guide(ctx)
         recipe = self._waiting(guide, name) or self._named(name, ctx.language)
-        careful = warning(recipe, allergies(ctx.memory), ctx.language)
+        careful = warning(
+            recipe, allergies(ctx.memory), ctx.language, contains=self._search.contains
+        )
         return _told(guide.start(recipe, servings, language=ctx.language), ctx, before=careful)
 
     # --- moving ------------------------------------------------------------------------------
@@ -282,7 +284,8 @@ class Kitchen:
             raise ToolError("There are no timers in this kitchen.")
         if wait is None:
             raise ToolError("这一步不用计时。" if zh else "This step has nothing to time.")
-        self._timers.start(wait.name, wait.seconds, ctx)
+        dish = self._guide(ctx).dishes[-1].title(ctx.language)
+        self._timers.start(wait.name or dish, wait.seconds, ctx)
         lasts = say_duration(wait.seconds, ctx.language)
         words = f"计时开始，{lasts}。" if zh else f"The timer is running: {lasts}."
         return Say(words, {"timer": wait.name, "seconds": wait.seconds})
@@ -365,7 +368,7 @@ def _told(guidance: Guidance, ctx: ToolContext, *, before: str = "") -> Say:
         "steps": guidance.recipe.step_count,
         "servings": guidance.servings,
     }
-    return Say(f"{before} {guidance.words}" if before else guidance.words, data)
+    return Say(before + guidance.words, data)
 
 
 def _card(recipe: Recipe, language: Language) -> dict[str, Any]:

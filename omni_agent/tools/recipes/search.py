@@ -22,6 +22,7 @@ from omni_agent.tools.recipes.foods import (
     suits,
 )
 from omni_agent.tools.recipes.recipe import Recipe
+from omni_agent.tools.recipes.wording import singular
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ _RESEMBLES = 0.55
 def name_score(query: str, recipe: Recipe) -> float:
     """0 … 1: how well the words fit the best of the recipe's names."""
     words = _core(query)
-    return max((_resemblance(words, _folded(name)) for name in recipe.names), default=0.0)
+    return max((_resemblance(words, _core(name)) for name in recipe.names), default=0.0)
 
 
 def _resemblance(said: str, name: str) -> float:
@@ -205,20 +206,21 @@ def _likeness(one: str, other: str) -> float:
 _FILL = re.compile(
     r"\b(recipes?|dish(es)?|something|anything|with|for|the|a|an|some|how to|make|cook|to|i|want|"
     r"please|food|can|me|my|we|us|any|good|nice|cooking|find|of|and|like|would|let s|quick|fast|"
-    r"easy|simple|tonight|dinner|lunch|style|cuisine)\b"
+    r"easy|simple|healthy|recommend|suggest|tonight|dinner|lunch|style|cuisine)\b"
 )
 _FILL_ZH = re.compile(
     r"我想|我要|想吃|想做|要做|做个|做|吃|菜谱|食谱|怎么|一个|一道|什么|有没有|给我|点|的|吧|呢|吗|请|帮我|找|"
-    r"快手|简单|今晚|晚饭|午饭|好吃|菜$|素食|纯素|全素|料理"
+    r"快手|简单|健康|推荐|道菜|今晚|晚饭|午饭|好吃|菜$|素食|纯素|全素|料理"
 )
 _GENERAL = re.compile(r"\b(vegan|vegetarian|veggie|gluten free|dairy free|nut free|meatless)\b")
 
 
+@lru_cache(maxsize=4096)
 def _core(query: str) -> str:
     """The words that tell which dish: without "I want to cook", "菜谱" …"""
     text = _folded(query)
     bare = _FILL_ZH.sub("", text) if _is_chinese(text) else _FILL.sub(" ", text)
-    return " ".join(_GENERAL.sub(" ", bare).split())
+    return " ".join(singular(word) for word in _GENERAL.sub(" ", bare).split())
 
 
 @lru_cache(maxsize=4096)

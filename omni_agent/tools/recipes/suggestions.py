@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from omni_agent.messages import Language
 from omni_agent.tools.base import MemoryView
-from omni_agent.tools.recipes.foods import allergens_in, tells_an_allergy
+from omni_agent.tools.recipes.foods import avoided_in, tells_an_allergy
 from omni_agent.tools.recipes.recipe import Recipe
 from omni_agent.tools.recipes.search import Found, SearchResult
 from omni_agent.tools.recipes.wording import join, say_duration
@@ -47,22 +47,37 @@ def allergies(memory: MemoryView) -> list[str]:
     return [text for text in told if tells_an_allergy(text)]
 
 
-def warning(recipe: Recipe, allergies: Sequence[str], language: Language) -> str:
+Contains = Callable[[Recipe, str], bool]
+"""Tells whether a recipe holds a food or allergen."""
+
+
+def warning(
+    recipe: Recipe, allergies: Sequence[str], language: Language, *, contains: Contains
+) -> str:
     """Said before a dish that holds what somebody is allergic to."""
-    told = [text for text in allergies if allergens_in(text) & recipe.allergens]
+    told = [t for t in allergies if any(contains(recipe, food) for food in avoided_in(t))]
     if not told:
         return ""
-    reasons = " ".join(text.rstrip(".。") + "." for text in told)
-    return f"请注意：{reasons}" if language == "zh" else f"Take care: {reasons}"
+    if language == "zh":
+        return f"请注意：{'；'.join(text.rstrip('.。') for text in told)}。"
+    return f"Take care: {' '.join(text.rstrip('.。') + '.' for text in told)} "
 
 
-def say_left_out(left_out: Sequence[Recipe], allergies: Sequence[str], language: Language) -> str:
+def say_left_out(
+    left_out: Sequence[Recipe],
+    allergies: Sequence[str],
+    language: Language,
+    *,
+    contains: Contains,
+) -> str:
     """Which dishes were held back, and the remembered allergy that did it."""
     if not left_out:
         return ""
     titles = [r.title(language) for r in left_out[:3]]
     why = [
-        t.rstrip(".。") for t in allergies if any(allergens_in(t) & r.allergens for r in left_out)
+        told.rstrip(".。")
+        for told in allergies
+        if any(contains(recipe, food) for recipe in left_out for food in avoided_in(told))
     ]
     if language == "zh":
         return f"我没有算上{join(titles, 'zh')}" + (f"，因为{'；'.join(why)}。" if why else "。")

@@ -191,6 +191,17 @@ def say_temperatures(text: str, language: Language, system: System) -> str:
     return _DEGREES.sub(spoken, text)
 
 
+def pick(language: Language, en: str, zh: str) -> str:
+    return zh if language == "zh" else en
+
+
+def count_people(people: int, language: Language) -> str:
+    """ "four" (people) · "四人"."""
+    if language == "zh":
+        return f"{zh_number(Fraction(people), measured=True)}人"
+    return en_number(Fraction(people))
+
+
 def join(items: list[str], language: Language, *, word: str = "and") -> str:
     """ "a, b and c" · "a、b和c"."""
     if language == "zh":

@@ -1,4 +1,8 @@
+from fractions import Fraction
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from omni_agent.errors import RecipeError
 from omni_agent.tools.recipes.cooklang import parse_cooklang
@@ -86,3 +90,27 @@ def test_an_error_names_the_file_and_the_line(text: str, problem: str):
     with pytest.raises(RecipeError, match=problem) as caught:
         parse_cooklang(text, source="dish.cook")
     assert str(caught.value).startswith("dish.cook")
+
+
+@given(st.text(alphabet="@#~{}()%=>-[].,:|\\/&1½-2 \na盐克，", max_size=60))
+def test_any_text_is_a_recipe_or_an_error_that_names_the_file(text: str):
+    try:
+        file = parse_cooklang(HEAD + text, source="dish.cook")
+    except RecipeError as error:
+        assert str(error).startswith("dish.cook")  # noqa: PT017
+    else:
+        for step in file.steps:
+            step.say("en", factor=Fraction(3, 2))
+            step.say("zh")
+
+
+def test_a_sign_that_begins_no_name_is_plain_text():
+    assert parts("Meet @ 5 # or ~ 6.") == ("Meet @ 5 # or ~ 6.",)
+
+
+def test_two_names_beside_each_other_keep_their_blank():
+    assert parts("@salt{} @pepper{}") == (Ingredient("salt"), " ", Ingredient("pepper"))
+
+
+def test_a_backslash_keeps_a_sign_from_beginning_a_name():
+    assert parts(r"Write to cook\@example.org") == ("Write to cook@example.org",)

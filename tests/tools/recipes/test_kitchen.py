@@ -74,6 +74,13 @@ def test_a_dish_with_a_remembered_allergen_is_started_with_a_warning(ask, memory
     )
 
 
+def test_an_allergy_to_an_uncommon_food_counts_too(ask, memory: TransientMemory):
+    memory.remember("Ben is allergic to bananas")
+    assert ask("start_recipe", name="banana bread").startswith("Take care: Ben is allergic")
+    memory.remember("Lin is allergic to 香菜")
+    assert "Lin is allergic to 香菜" in ask("start_recipe", "zh", name="shakshuka")
+
+
 def test_a_dish_that_may_be_several_is_asked_about(kitchen: Kitchen, ask):
     with pytest.raises(ToolError, match=r"Ask the user which one: .*chicken"):
         ask("start_recipe", name="chicken")

@@ -1,6 +1,6 @@
 import pytest
 
-from omni_agent.tools.recipes.foods import allergens_in, diets_in, tells_an_allergy
+from omni_agent.tools.recipes.foods import allergens_in, avoided_in, diets_in, tells_an_allergy
 from omni_agent.tools.recipes.library import RecipeLibrary
 from omni_agent.tools.recipes.search import RecipeSearch
 
@@ -22,6 +22,8 @@ def search(library: RecipeLibrary) -> RecipeSearch:
         ("kung pow chicken", "kung-pao-chicken"),
         ("西红柿炒鸡蛋", "tomato-egg-stir-fry"),
         ("jiaozi", "pork-cabbage-dumplings"),
+        ("dumpling", "pork-cabbage-dumplings"),
+        ("hot and sour soup", "hot-and-sour-soup"),
         ("pizza", "margherita-pizza"),
         ("提拉米苏", "tiramisu"),
     ],
@@ -146,3 +148,15 @@ def test_diets_are_heard_in_both_languages():
     assert diets_in("a vegan dinner") == {"vegan"}
     assert diets_in("素食的晚饭") == {"vegetarian"}
     assert diets_in("纯素") == {"vegan"}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "foods"),
+    [
+        ("Ben is allergic to mangoes and kiwi", {"mangoes", "kiwi"}),
+        ("我对芒果和菠萝过敏", {"芒果", "菠萝"}),
+        ("Mia cannot eat celery.", {"celery"}),
+    ],
+)
+def test_an_allergy_to_any_food_is_understood(sentence: str, foods: set[str]):
+    assert foods <= avoided_in(sentence)
