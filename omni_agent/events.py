@@ -34,6 +34,7 @@ class RecalledMemory:
     kind: str
     at: datetime
     score: float
+    speaker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What turns words (and later voices and faces) into vectors."""

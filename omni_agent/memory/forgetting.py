@@ -1,0 +1,96 @@
+"""Deleting so that nothing is left: rows, terms, vectors, and the bytes they were written in."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from omni_agent.memory.ledger import indexed_words
+from omni_agent.memory.store import Store
+from omni_agent.memory.values import load, strings
+
+
+def mentions(store: Store, text: str) -> tuple[list[str], list[int], list[str]]:
+    """Ids of memories, numbers of turns and keys of state with a text in them, whatever its case.
+
+    A byte of it anywhere counts: names, places, what tools were given and gave back.
+    """
+    wanted = text.casefold()
+    memories = [
+        row[0]
+        for row in store.rows(
+            "SELECT id, text, speaker, subject, predicate, object, source, language, kind "
+            "FROM memories"
+        )
+        if any(wanted in v.casefold() for v in row[1:] if v)
+    ]
+    turns = [
+        row[0]
+        for row in store.rows(
+            "SELECT id, conversation, agent, speaker, stopped, tools, place FROM turns"
+        )
+        if any(
+            wanted in w.casefold()
+            for w in (*row[1:5], *strings(load(row[5])), *strings(load(row[6])))
+        )
+    ]
+    keys = [
+        key
+        for key, value in store.rows("SELECT key, value FROM state")
+        if any(wanted in w.casefold() for w in (key, *strings(load(value))))
+    ]
+    return memories, turns, keys
+
+
+def forget(
+    store: Store, ids: Sequence[str], turns: Sequence[int] = (), keys: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Delete memories; return the ids of all that went.
+
+    An episode takes its whole turn with it, and a memory the facts that were drawn from it: the
+    other half of a conversation says the same thing again. The index becomes due anew.
+    """
+    gone: dict[str, None] = {}
+    todo, open_turns = list(ids), list(turns)
+    with store.write() as db:
+        while todo or open_turns:
+            if open_turns:
+                turn = open_turns.pop()
+                todo += [
+                    r[0] for r in db.execute("SELECT id FROM memories WHERE turn = ?", (turn,))
+                ]
+                db.execute("UPDATE memories SET turn = NULL WHERE turn = ?", (turn,))
+                db.execute("DELETE FROM turns WHERE id = ?", (turn,))
+            else:
+                id = todo.pop()
+                if (found := _delete(db, id)) is None:
+                    continue
+                gone[id] = None
+                open_turns += found
+                drawn = db.execute("SELECT id FROM memories WHERE source = ?", (id,))
+                todo += [r[0] for r in drawn]
+        db.executemany("DELETE FROM state WHERE key = ?", [(key,) for key in keys])
+        if gone:
+            # Deleted terms stay in older segments of FTS5 until all are merged into one.
+            db.execute("INSERT INTO words (words) VALUES ('optimize')")
+            db.execute("UPDATE due SET generation = generation + 1")
+    if gone or turns or keys:
+        store.scrub()
+    return tuple(gone)
+
+
+def _delete(db: sqlite3.Connection, id: str) -> list[int] | None:
+    """Delete one memory; its turn's number in a list, or None if there is no such memory."""
+    columns = ("row", "turn", "text", "subject", "predicate", "object")
+    values = db.execute(f"SELECT {','.join(columns)} FROM memories WHERE id = ?", (id,)).fetchone()
+    if values is None:
+        return None
+    found = dict(zip(columns, values, strict=True))
+    db.execute(
+        "INSERT INTO words (words, rowid, terms) VALUES ('delete', ?, ?)",
+        (found["row"], indexed_words(found)),
+    )
+    db.execute("DELETE FROM vectors WHERE memory = ?", (found["row"],))
+    db.execute("DELETE FROM memories WHERE row = ?", (found["row"],))
+    db.execute("UPDATE memories SET superseded_by = NULL WHERE superseded_by = ?", (id,))
+    return [] if found["turn"] is None else [found["turn"]]

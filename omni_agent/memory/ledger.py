@@ -1,0 +1,197 @@
+"""The truth: every turn, memory and small state, in one SQLite file.
+
+Every method is one transaction and may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from omni_agent.memory.records import StoredMemory, TurnRecord
+from omni_agent.memory.store import Store, batches
+from omni_agent.memory.values import dump, load, new_id, to_seconds, to_time
+from omni_agent.memory.words import rarity, terms
+
+_COLUMNS = (
+    "m.id, m.kind, m.text, m.recorded_at, m.speaker, t.conversation, m.language, m.subject, "
+    "m.predicate, m.object, m.valid_from, m.valid_to, m.superseded_by, m.source"
+)
+_FROM = "FROM memories m LEFT JOIN turns t ON t.id = m.turn"
+
+
+class Ledger:
+    """Turns, memories and state; of vectors, vectors.py; of deleting, forgetting.py."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    # --- writing -----------------------------------------------------------------------------
+
+    def record_turn(self, turn: TurnRecord, at: datetime) -> tuple[str, ...]:
+        """Write a turn and the episodes of what was said; return the episodes' ids."""
+        tools, place = dump("tools", list(turn.tools)), dump("place", turn.place)
+        ids = []
+        with self._store.write() as db:
+            number = db.execute(
+                "INSERT INTO turns VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (turn.conversation, turn.agent, turn.turn, to_seconds(at), tools, turn.language,
+                 place, turn.stopped, turn.speaker),
+            ).lastrowid  # fmt: skip
+            for reply, (speaker, text) in enumerate(
+                [(turn.speaker, turn.user), (turn.agent, turn.reply)]
+            ):
+                if text.strip():
+                    ids.append(new_id("e", at))
+                    _insert(db, id=ids[-1], kind="episode", text=text, speaker=speaker,
+                            turn=number, reply=reply, language=turn.language,
+                            recorded_at=to_seconds(at))  # fmt: skip
+        return tuple(ids)
+
+    def remember(self, memory: StoredMemory) -> str:
+        """Write a memory; one that is known already is not written twice.
+
+        A fact with the same subject and predicate but another object ends the one before it.
+        """
+        recorded, since = to_seconds(memory.recorded_at), to_seconds(memory.at)
+        slot = f"{memory.subject}\x1f{memory.predicate}".casefold() if memory.predicate else None
+        end: float | None = None
+        later: str | None = None
+        with self._store.write() as db:
+            if slot is None:
+                same = db.execute(
+                    "SELECT id FROM memories WHERE kind = ? AND text = ? AND slot IS NULL "
+                    "AND turn IS NULL AND valid_to IS NULL",
+                    (memory.kind, memory.text),
+                ).fetchone()
+                if same:
+                    return str(same[0])
+            for row, other, thing, start, stop in db.execute(
+                "SELECT row, id, object, valid_from, valid_to FROM memories "
+                "WHERE slot = ? AND kind = ? ORDER BY valid_from",
+                (slot, memory.kind),
+            ).fetchall():
+                if start > since:  # learned today of something that was so before
+                    end, later = start, other
+                    break
+                if stop is None or stop > since:
+                    if thing.casefold() == str(memory.object).casefold():
+                        return str(other)
+                    db.execute(
+                        "UPDATE memories SET valid_to = ?, superseded_by = ? WHERE row = ?",
+                        (since, memory.id, row),
+                    )
+            _insert(db, id=memory.id, kind=memory.kind, text=memory.text, recorded_at=recorded,
+                    speaker=memory.speaker, language=memory.language, slot=slot,
+                    subject=memory.subject, predicate=memory.predicate, object=memory.object,
+                    valid_from=since, valid_to=end, superseded_by=later,
+                    source=memory.source)  # fmt: skip
+        return memory.id
+
+    def save_state(self, key: str, value: Any) -> None:
+        with self._store.write() as db:
+            if value is None:
+                db.execute("DELETE FROM state WHERE key = ?", (key,))
+            else:
+                db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, dump(key, value)))
+
+    # --- reading -----------------------------------------------------------------------------
+
+    def newest(self, kind: str | None, limit: int, offset: int) -> tuple[StoredMemory, ...]:
+        """Newest first."""
+        rows = self._store.rows(
+            f"SELECT {_COLUMNS} {_FROM} WHERE ?1 IS NULL OR m.kind = ?1 "
+            "ORDER BY m.recorded_at DESC, m.row DESC LIMIT ?2 OFFSET ?3",
+            (kind, limit, offset),
+        )
+        return tuple(_memory(r) for r in rows)
+
+    def get(self, ids: Sequence[str]) -> dict[str, StoredMemory]:
+        return {
+            r[0]: _memory(r)
+            for some in batches(ids)
+            for r in self._store.rows(
+                f"SELECT {_COLUMNS} {_FROM} WHERE m.id IN ({','.join('?' * len(some))})", some
+            )
+        }
+
+    def kinds(self) -> dict[str, int]:
+        """How many memories there are of each kind."""
+        return dict(self._store.rows("SELECT kind, count(*) FROM memories GROUP BY kind"))
+
+    def turns(self, conversation: str, limit: int) -> tuple[TurnRecord, ...]:
+        """The last `limit` turns of a conversation, oldest first."""
+        rows = self._store.rows(
+            "SELECT id, agent, turn, at, tools, language, place, stopped, speaker, "
+            "(SELECT text FROM memories WHERE turn = turns.id AND reply = 0), "
+            "(SELECT text FROM memories WHERE turn = turns.id AND reply = 1) "
+            "FROM turns WHERE conversation = ? ORDER BY id DESC LIMIT ?",
+            (conversation, limit),
+        )
+        return tuple(
+            TurnRecord(
+                conversation=conversation, agent=r[1], turn=r[2], at=to_time(r[3]),
+                tools=tuple(load(r[4])), language=r[5], place=load(r[6]), stopped=r[7],
+                speaker=r[8], user=r[9] or "", reply=r[10] or "",
+            )
+            for r in reversed(rows)
+        )  # fmt: skip
+
+    def state(self, key: str) -> Any | None:
+        rows = self._store.rows("SELECT value FROM state WHERE key = ?", (key,))
+        return load(rows[0][0]) if rows else None
+
+    def export(self) -> Iterator[dict[str, Any]]:
+        """Everything but vectors, as JSON-able rows that name their table."""
+        for table in ("turns", "memories", "state"):
+            names = [r[1] for r in self._store.rows(f"PRAGMA table_info({table})")]
+            for row in self._store.rows(f"SELECT * FROM {table}"):
+                yield {"table": table, **dict(zip(names, row, strict=True))}
+
+    def containing(self, rarities: Mapping[str, float], total: int, limit: int) -> list[str]:
+        """Ids of memories with any of these terms, best first.
+
+        Terms that a tenth of a large ledger has are left out: they are slow and say little.
+        """
+        common = rarity(total, total // 10) if total > 1000 else 0.0
+        telling = [t for t, weight in rarities.items() if weight >= common]
+        rows = self._store.rows(
+            "SELECT m.id FROM (SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?) "
+            "JOIN memories m ON m.row = rowid",
+            (" OR ".join(f'"{t}"' for t in telling), limit),
+        )
+        return [r[0] for r in rows] if telling else []
+
+    def rarity(self, wanted: Iterable[str]) -> dict[str, float]:
+        """Inverse document frequency of each term."""
+        total = self._store.rows("SELECT count(*) FROM memories")[0][0]
+        query = "SELECT doc FROM word_counts WHERE term = ?"
+        found = {t: self._store.rows(query, (t,)) for t in wanted}
+        return {t: rarity(total, rows[0][0] if rows else 0) for t, rows in found.items()}
+
+
+def _insert(db: sqlite3.Connection, **row: Any) -> None:
+    cursor = db.execute(
+        f"INSERT INTO memories ({','.join(row)}) VALUES ({','.join('?' * len(row))})",
+        tuple(row.values()),
+    )
+    db.execute(
+        "INSERT INTO words (rowid, terms) VALUES (?, ?)", (cursor.lastrowid, indexed_words(row))
+    )
+
+
+def indexed_words(row: dict[str, Any]) -> str:
+    """The terms of a memory. FTS5 keeps no copy, so deleting needs exactly the same ones."""
+    parts = (row["text"], row.get("subject"), row.get("predicate"), row.get("object"))
+    return " ".join(t for p in parts if p for t in terms(p))
+
+
+def _memory(r: Sequence[Any]) -> StoredMemory:
+    return StoredMemory(
+        id=r[0], kind=r[1], text=r[2], recorded_at=to_time(r[3]), speaker=r[4], conversation=r[5],
+        language=r[6], subject=r[7], predicate=r[8], object=r[9],
+        valid_from=None if r[10] is None else to_time(r[10]),
+        valid_to=None if r[11] is None else to_time(r[11]), superseded_by=r[12], source=r[13],
+    )  # fmt: skip

@@ -1,0 +1,343 @@
+"""Memory: what was said and what is known, kept in a folder, found again by words and meaning."""
+
+from __future__ import annotations
+
+import atexit
+import builtins
+import json
+import os
+import re
+import threading
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from omni_agent.clock import SYSTEM_CLOCK, Clock
+from omni_agent.errors import MemoryStoreError, SettingsError
+from omni_agent.events import RecalledMemory
+from omni_agent.memory import forgetting
+from omni_agent.memory.embed.centred import Centred
+from omni_agent.memory.embed.text import QueryCache, TextEmbedder, open_text_embedder
+from omni_agent.memory.indexer import Indexer, Progress
+from omni_agent.memory.ledger import Ledger
+from omni_agent.memory.lock import FolderLock
+from omni_agent.memory.recall import MIN_SCORE, Question, best
+from omni_agent.memory.records import StoredMemory, TurnRecord
+from omni_agent.memory.store import Store
+from omni_agent.memory.values import Vectors, clean, new_id, to_seconds
+from omni_agent.memory.vectors import VectorLedger
+from omni_agent.memory.words import query_terms
+
+_KIND = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_CANDIDATES = 40
+_QUESTION_TERMS = 32
+_PATIENCE = 0.25  # seconds a first recall waits for the embedding to be opened
+
+
+class Memory:
+    """What an agent remembers, in `folder`; safe to call from any thread.
+
+    Opened at the first use, by one process at a time. Raises MemoryInUse, MemoryReadOnly,
+    MemoryCorrupt or MemoryTooNew, and then has changed nothing. What is written is on disk when the
+    call returns; vectors follow in the background, and what a crash interrupted follows at the next
+    start. Without an `embedder` the best one on this machine is opened when it is first needed; if
+    there is none, recall goes by words alone and `notes` says so.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        embedder: TextEmbedder | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.folder = Path(folder).expanduser()
+        self._given, self._clock = embedder, clock
+        self._opening = threading.RLock()
+        self._ready = threading.Event()
+        self._embedder: Centred
+        self._questions: QueryCache | None = None
+        self._open: _Open | None = None
+        self._closed = False
+
+    def record_turn(self, turn: TurnRecord) -> tuple[str, ...]:
+        """Write a finished turn; return the ids of its episodes (what was said, what was answered).
+
+        All of it is on disk when this returns, or none. Raises SettingsError for what JSON cannot
+        hold.
+        """
+        turn = replace(
+            turn,
+            conversation=clean(turn.conversation),
+            agent=clean(turn.agent),
+            speaker=clean(turn.speaker),
+            user=clean(turn.user),
+            reply=clean(turn.reply),
+        )
+        parts = self._use()
+        ids = parts.ledger.record_turn(turn, turn.at or self._clock.now())
+        parts.indexer.wake()
+        return ids
+
+    def remember(
+        self,
+        text: str,
+        *,
+        kind: str = "fact",
+        subject: str | None = None,
+        predicate: str | None = None,
+        object: str | None = None,
+        valid_from: datetime | None = None,
+        source: str | None = None,
+        language: str | None = None,
+        speaker: str | None = None,
+    ) -> str:
+        """Write a memory and return its id; one that is known already keeps the id it has.
+
+        With subject, predicate and object it is a statement: one about the same subject and
+        predicate with another object ends it from then on (`valid_to`, `superseded_by`), and is
+        never overwritten. `valid_from`: since when it is so; now by default. `source`: the id of
+        the memory it was drawn from, with which it is forgotten.
+        """
+        if not text.strip():
+            raise SettingsError(f"There is nothing to remember in {text!r}. Give some words.")
+        slot = (subject, predicate, object)
+        if any(slot) and not all(slot):
+            raise SettingsError(
+                "A statement needs subject, predicate and object together; "
+                f"given were {subject=}, {predicate=}, {object=}."
+            )
+        now = self._clock.now()
+        kept = StoredMemory(
+            id=new_id(_checked_kind(kind)[0], now),
+            kind=kind,
+            text=clean(text),
+            recorded_at=now,
+            valid_from=valid_from or now,
+            source=source,
+            language=language,
+            speaker=None if speaker is None else clean(speaker),
+            subject=None if subject is None else clean(subject.strip()),
+            predicate=None if predicate is None else clean(predicate.strip()),
+            object=None if object is None else clean(object.strip()),
+        )
+        to_seconds(kept.at)
+        parts = self._use()
+        id = parts.ledger.remember(kept)
+        parts.indexer.wake()
+        return id
+
+    def recall(
+        self,
+        query: str,
+        *,
+        limit: int = 5,
+        kinds: Collection[str] | None = None,
+        min_score: float = MIN_SCORE,
+        exclude_conversation: str | None = None,
+        at: datetime | None = None,
+    ) -> tuple[RecalledMemory, ...]:
+        """The memories that bear on a question, best first; none where none does.
+
+        `exclude_conversation`: leave out what the model has before it anyway. `at`: what was so at
+        that time; by default, what is so now. How scores come about: recall.py.
+        """
+        moment = at or self._clock.now()
+        to_seconds(moment)
+        wanted = query_terms(clean(query))[:_QUESTION_TERMS]
+        if not wanted or limit < 1:
+            return ()
+        parts = self._use()
+        there = parts.ledger.kinds()
+        searched = [k for k in there if kinds is None or k in kinds]
+        if not searched:
+            return ()
+        rarity = parts.ledger.rarity(wanted)
+        ids = parts.ledger.containing(rarity, sum(there.values()), _CANDIDATES)
+        cosines: dict[str, float] = {}
+        if (found := self._embed(query)) is not None:
+            model, vector = found
+            ids += parts.indexer.nearest(searched, vector, _CANDIDATES, model=model)
+            cosines = parts.vectors.cosines(list(dict.fromkeys(ids)), model, vector)
+
+        def keep(memory: StoredMemory) -> bool:
+            return (
+                memory.kind in searched
+                and (memory.valid_to is None or memory.valid_to > moment)
+                and (at is None or memory.at <= at)
+                and (exclude_conversation is None or memory.conversation != exclude_conversation)
+            )
+
+        question = Question(query, rarity, cosines, moment)
+        memories = parts.ledger.get(list(dict.fromkeys(ids)))
+        return best(question, memories, keep=keep, limit=limit, min_score=min_score)
+
+    def forget(self, *ids: str) -> tuple[str, ...]:
+        """Delete memories for good; return the ids of all that went, which may be more.
+
+        An episode takes its whole turn with it, a memory the facts drawn from it. When this returns
+        no byte of their words is left in the folder; their vectors are never found again, and are
+        off the disk after `flush` or `close`.
+        """
+        parts = self._use()
+        gone = forgetting.forget(parts.store, ids)
+        self._after_forgetting(parts)
+        return gone
+
+    def forget_matching(self, text: str) -> tuple[str, ...]:
+        """Delete every memory, turn and state in which a text occurs, whatever its case."""
+        if not text.strip():
+            raise SettingsError(f"{text!r} would match everything. Give some words to forget.")
+        parts = self._use()
+        ids, turns, keys = forgetting.mentions(parts.store, clean(text.strip()))
+        gone = forgetting.forget(parts.store, ids, turns, keys)
+        self._after_forgetting(parts)
+        return gone
+
+    def turns(self, conversation: str, limit: int = 20) -> tuple[TurnRecord, ...]:
+        """The last turns of a conversation, oldest first."""
+        return self._use().ledger.turns(conversation, limit)
+
+    def list(
+        self, kind: str | None = None, limit: int = 50, offset: int = 0
+    ) -> tuple[StoredMemory, ...]:
+        """Newest first, superseded facts too."""
+        return self._use().ledger.newest(kind, limit, offset)
+
+    def get(self, *ids: str) -> dict[str, StoredMemory]:
+        """Memories by id; ids that do not exist are left out."""
+        return self._use().ledger.get(ids)
+
+    def count(self, kind: str | None = None) -> int:
+        kinds = self._use().ledger.kinds()
+        return sum(kinds.values()) if kind is None else kinds.get(kind, 0)
+
+    def load_state(self, key: str) -> Any | None:
+        """What `save_state` kept under this key; None if nothing."""
+        return self._use().ledger.state(key)
+
+    def save_state(self, key: str, value: Any) -> None:
+        """Keep a small JSON value over restarts; None deletes it."""
+        self._use().ledger.save_state(clean(key), value)
+
+    def rebuild(self, progress: Progress | None = None) -> None:
+        """Make the index again from the ledger, and wait until it is done.
+
+        Texts are embedded again only if the embedding model has changed.
+        """
+        parts = self._use()
+        generation = parts.vectors.next_generation()
+        total = self.count()
+        parts.indexer.wake()
+        while not parts.indexer.flush(0.1):
+            if progress:
+                progress(total - parts.vectors.count_pending(generation), total)
+        if progress:
+            progress(total - parts.vectors.count_pending(generation), total)
+
+    def export(self, path: str | os.PathLike[str]) -> Path:
+        """Write everything but vectors as JSON Lines; the file appears only when it is whole."""
+        target = Path(path).expanduser()
+        if target.exists():
+            raise SettingsError(f"{target} exists already. Name a new file to export to.")
+        part = target.with_name(f".{target.name}.part")
+        rows = self._use().ledger.export()
+        try:
+            with part.open("w", encoding="utf-8") as file:
+                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            part.replace(target)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise SettingsError(f"{target} cannot be written: {error.strerror}.") from error
+        return target
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What went wrong and was mended, or could not be: for `doctor` and the log."""
+        return tuple(self._open.indexer.notes) if self._open else ()
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until everything is in the index; False if it took longer than `timeout` seconds."""
+        return self._use().indexer.flush(timeout)
+
+    def close(self) -> None:
+        """Finish what is under way in the background, and let go of the folder."""
+        with self._opening:
+            self._closed = True
+            if self._open is not None:
+                self._open.close()
+                self._open = None
+                atexit.unregister(self.close)
+
+    def __enter__(self) -> Memory:
+        self._use()
+        return self
+
+    def __exit__(self, *_: builtins.object) -> None:
+        self.close()
+
+    # --- within ------------------------------------------------------------------------------
+
+    def _use(self) -> _Open:
+        if (parts := self._open) is not None:
+            return parts
+        with self._opening:
+            if self._closed:
+                raise MemoryStoreError(f"The memory {self.folder} was closed. Open it anew.")
+            if self._open is None:
+                self._open = _Open(self.folder, self)
+                atexit.register(self.close)
+            return self._open
+
+    def _open_embedder(self, vectors: VectorLedger) -> Centred:
+        """Called by the indexer's thread only: the first time, the means take a moment."""
+        if self._questions is None:
+            embedder = self._given or open_text_embedder()
+            means = vectors.means(embedder.name)
+            self._embedder = Centred(embedder, means)
+            if means is None:
+                vectors.save_means(embedder.name, self._embedder.means)
+            self._questions = QueryCache(self._embedder)
+            self._ready.set()
+        return self._embedder
+
+    def _embed(self, query: str) -> tuple[str, Vectors] | None:
+        """The question's vector with its model's name; None while there is no embedding."""
+        if not self._ready.wait(_PATIENCE) or self._questions is None:
+            return None
+        return self._embedder.name, self._questions(query)
+
+    def _after_forgetting(self, parts: _Open) -> None:
+        if self._questions is not None:
+            self._questions.clear()
+        parts.indexer.wake()
+
+
+class _Open:
+    """The parts of an open memory."""
+
+    def __init__(self, folder: Path, memory: Memory) -> None:
+        self._lock = FolderLock(folder)
+        try:
+            self.store = Store(folder)
+        except BaseException:
+            self._lock.close()
+            raise
+        self.ledger = Ledger(self.store)
+        self.vectors = VectorLedger(self.store)
+        self.indexer = Indexer(
+            folder / "index", self.vectors, lambda: memory._open_embedder(self.vectors)
+        )
+
+    def close(self) -> None:
+        self.indexer.close(timeout=30)
+        self.store.close()
+        self._lock.close()
+
+
+def _checked_kind(kind: str) -> str:
+    if not _KIND.fullmatch(kind):
+        raise SettingsError(f"The kind {kind!r} is no plain lower-case word, like 'fact'.")
+    return kind

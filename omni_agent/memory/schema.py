@@ -1,0 +1,118 @@
+"""The ledger's tables, and how a file is known to be one of ours, whole, and not too new."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from omni_agent.errors import MemoryCorrupt, MemoryReadOnly, MemoryTooNew
+
+VERSION = 1
+_APPLICATION = 0x4F4D4E49  # "OMNI", in the file's header
+
+_TABLES = """
+CREATE TABLE turns (
+    id INTEGER PRIMARY KEY, conversation TEXT NOT NULL, agent TEXT NOT NULL, turn INTEGER NOT NULL,
+    at REAL NOT NULL, tools TEXT NOT NULL, language TEXT NOT NULL, place TEXT NOT NULL,
+    stopped TEXT NOT NULL, speaker TEXT NOT NULL);
+CREATE INDEX turns_of ON turns (conversation, id);
+
+-- An episode's words live here only; its turn has the rest. Times are seconds since 1970, UTC.
+CREATE TABLE memories (
+    row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, text TEXT NOT NULL,
+    recorded_at REAL NOT NULL, speaker TEXT, turn INTEGER REFERENCES turns (id), reply INTEGER,
+    language TEXT, slot TEXT, subject TEXT, predicate TEXT, object TEXT,
+    valid_from REAL, valid_to REAL, superseded_by TEXT, source TEXT,
+    indexed INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX memories_of ON memories (turn);
+CREATE INDEX memories_slot ON memories (slot) WHERE slot IS NOT NULL;
+CREATE INDEX memories_source ON memories (source) WHERE source IS NOT NULL;
+CREATE INDEX memories_indexed ON memories (indexed);
+
+-- One vector a part of a text, kept so that the index can be made again without the model.
+CREATE TABLE vectors (
+    memory INTEGER NOT NULL REFERENCES memories (row), part INTEGER NOT NULL,
+    model TEXT NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (memory, part));
+
+CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+
+-- The index that is due: each memory's `indexed` is the generation that it is in.
+CREATE TABLE due (generation INTEGER NOT NULL, model TEXT NOT NULL);
+INSERT INTO due VALUES (1, '');
+CREATE TABLE means (model TEXT PRIMARY KEY, vectors BLOB NOT NULL);
+
+-- Terms come ready cut from words.py; the words themselves are in `memories`.
+CREATE VIRTUAL TABLE words USING fts5 (terms, content = '', tokenize = 'unicode61');
+CREATE VIRTUAL TABLE word_counts USING fts5vocab (words, 'row');
+"""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open or make the ledger.
+
+    Raises MemoryCorrupt, MemoryTooNew or MemoryReadOnly before anything in the file is changed.
+    """
+    if path.exists() and path.stat().st_size:
+        _inspect(path)
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")  # a finished turn outlives a power cut too
+        db.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten with zeros
+        db.execute("PRAGMA temp_store = MEMORY")
+        db.execute("BEGIN IMMEDIATE")
+        if db.execute("PRAGMA user_version").fetchone()[0] == 0:
+            for statement in _TABLES.split(";\n"):
+                db.execute(statement)
+            db.execute(f"PRAGMA application_id = {_APPLICATION}")
+            db.execute(f"PRAGMA user_version = {VERSION}")
+        db.execute("COMMIT")
+    except sqlite3.OperationalError as error:
+        db.close()
+        raise MemoryReadOnly(
+            f"The memory's ledger {path} cannot be written to ({error}). "
+            "Give this user the right to write there, or name another folder."
+        ) from error
+    return db
+
+
+def reader(path: Path) -> sqlite3.Connection:
+    """A second connection that sees every commit and never waits for a writer."""
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+    db.execute("PRAGMA query_only = ON")
+    db.execute("PRAGMA temp_store = MEMORY")
+    return db
+
+
+def _inspect(path: Path) -> None:
+    damaged = (
+        f"The memory's ledger {path} is damaged ({{0}}); nothing was changed. "
+        "Put back a copy of it, or move it away to start with an empty memory."
+    )
+    # A read-only connection still reads a -wal file that a killed process left behind.
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        application = db.execute("PRAGMA application_id").fetchone()[0]
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if application != _APPLICATION and (version or application or _tables(db)):
+            raise MemoryCorrupt(damaged.format("it is a database of another program"))
+        if version > VERSION:
+            raise MemoryTooNew(
+                f"The memory's ledger {path} was written by a newer omni-agent (format {version}; "
+                f"this one knows up to {VERSION}); nothing was changed. "
+                "Update with: pip install -U omni-agent"
+            )
+        found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise MemoryCorrupt(damaged.format(found))
+    except sqlite3.OperationalError as error:
+        raise MemoryReadOnly(f"The memory's ledger {path} cannot be opened ({error}).") from error
+    except sqlite3.DatabaseError as error:
+        raise MemoryCorrupt(damaged.format(error)) from error
+    finally:
+        db.close()
+
+
+def _tables(db: sqlite3.Connection) -> int:
+    count: int = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    return count

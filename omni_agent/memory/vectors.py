@@ -1,0 +1,159 @@
+"""The vectors in the ledger, and which of them the index lacks.
+
+Each memory carries the index generation it is in. A new generation – after something was forgotten,
+or for another model – makes every memory due again without touching a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from omni_agent.memory.store import Store, batches
+from omni_agent.memory.values import Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A memory that the index lacks."""
+
+    row: int
+    id: str
+    kind: str
+    text: str
+
+
+class VectorLedger:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def generation(self) -> int:
+        """Of the index that is due; always more than 0."""
+        return int(self._store.rows("SELECT generation FROM due")[0][0])
+
+    def next_generation(self) -> int:
+        with self._store.write() as db:
+            db.execute("UPDATE due SET generation = generation + 1")
+        return self.generation()
+
+    def pending(self, generation: int, limit: int) -> list[Pending]:
+        """The oldest memories that the index lacks."""
+        return [
+            Pending(*row)
+            for row in self._store.rows(
+                "SELECT row, id, kind, text FROM memories WHERE indexed < ? ORDER BY row LIMIT ?",
+                (generation, limit),
+            )
+        ]
+
+    def unembedded(self, generation: int, model: str, limit: int) -> list[Pending]:
+        """Those of them that have no vectors of this model, newest first."""
+        return [
+            Pending(*row)
+            for row in self._store.rows(
+                "SELECT row, id, kind, text FROM memories WHERE indexed < ? AND NOT EXISTS "
+                "(SELECT 1 FROM vectors v WHERE v.memory = row AND v.model = ?) "
+                "ORDER BY row DESC LIMIT ?",
+                (generation, model, limit),
+            )
+        ]
+
+    def any_memory(self) -> bool:
+        return bool(self._store.rows("SELECT EXISTS (SELECT 1 FROM memories)")[0][0])
+
+    def count_pending(self, generation: int) -> int:
+        query = "SELECT count(*) FROM memories WHERE indexed < ?"
+        return int(self._store.rows(query, (generation,))[0][0])
+
+    def save(self, row: int, model: str, vectors: Vectors) -> bool:
+        """Keep a memory's vectors; False if it was forgotten in the meantime."""
+        with self._store.write() as db:
+            if not db.execute("SELECT 1 FROM memories WHERE row = ?", (row,)).fetchone():
+                return False
+            db.execute("DELETE FROM vectors WHERE memory = ?", (row,))
+            db.executemany(
+                "INSERT INTO vectors VALUES (?, ?, ?, ?)",
+                [(row, part, model, v.astype("<f4").tobytes()) for part, v in enumerate(vectors)],
+            )
+        return True
+
+    def of_rows(self, rows: Sequence[int]) -> dict[int, Vectors]:
+        found: dict[int, list[Vectors]] = {}
+        for some in batches(rows):
+            marks = ",".join("?" * len(some))
+            for row, blob in self._store.rows(
+                f"SELECT memory, vector FROM vectors WHERE memory IN ({marks}) "
+                "ORDER BY memory, part",
+                some,
+            ):
+                found.setdefault(row, []).append(np.frombuffer(blob, "<f4"))
+        return {row: np.stack(parts) for row, parts in found.items()}
+
+    def cosines(self, ids: Sequence[str], model: str, query: Vectors) -> dict[str, float]:
+        """Of each memory to a question's vector [1, dim]: that of its nearest part."""
+        found: dict[str, float] = {}
+        for some in batches(ids):
+            rows = self._store.rows(
+                "SELECT m.id, v.vector FROM memories m JOIN vectors v ON v.memory = m.row "
+                f"WHERE m.id IN ({','.join('?' * len(some))}) AND v.model = ?",
+                (*some, model),
+            )
+            for (id, _), cosine in zip(rows, _dots(rows, query), strict=True):
+                found[id] = max(cosine, found.get(id, -1.0))
+        return found
+
+    def nearest(
+        self, query: Vectors, limit: int, *, model: str, behind: int, newest: int
+    ) -> list[str]:
+        """Ids by cosine among the newest memories that are in no index from `behind` on."""
+        rows = self._store.rows(
+            "SELECT m.id, v.vector FROM memories m JOIN vectors v ON v.memory = m.row "
+            "WHERE m.indexed < ? AND v.model = ? ORDER BY m.row DESC LIMIT ?",
+            (behind, model, newest),
+        )
+        order = np.argsort(-np.array(_dots(rows, query)), kind="stable")[: 2 * limit]
+        return list(dict.fromkeys(rows[i][0] for i in order))[:limit]
+
+    def set_indexed(self, rows: Sequence[int], generation: int) -> None:
+        with self._store.write() as db:
+            db.executemany(
+                "UPDATE memories SET indexed = ? WHERE row = ?", [(generation, r) for r in rows]
+            )
+
+    def expected(self, generation: int) -> dict[str, int]:
+        """How many vectors of each kind the index should hold."""
+        return dict(
+            self._store.rows(
+                "SELECT m.kind, count(*) FROM memories m JOIN vectors v ON v.memory = m.row "
+                "WHERE m.indexed = ? GROUP BY m.kind",
+                (generation,),
+            )
+        )
+
+    def expect_model(self, model: str) -> None:
+        """Make everything due again if the index was made with another model's vectors."""
+        with self._store.write() as db:
+            before = db.execute("SELECT model FROM due").fetchone()[0]
+            if before != model:
+                db.execute("UPDATE due SET model = ?, generation = generation + 1", (model,))
+
+    def means(self, model: str) -> Vectors | None:
+        """The kept means of embed/centred.py."""
+        rows = self._store.rows("SELECT vectors FROM means WHERE model = ?", (model,))
+        return np.frombuffer(rows[0][0], "<f4").reshape(2, 2, -1) if rows else None
+
+    def save_means(self, model: str, means: Vectors) -> None:
+        with self._store.write() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO means VALUES (?, ?)", (model, means.astype("<f4").tobytes())
+            )
+
+
+def _dots(rows: Sequence[tuple[str, bytes]], query: Vectors) -> list[float]:
+    if not rows:
+        return []
+    vectors = np.frombuffer(b"".join(r[1] for r in rows), "<f4").reshape(len(rows), -1)
+    dots: list[float] = (vectors @ query[0]).tolist()
+    return dots
