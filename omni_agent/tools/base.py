@@ -1,12 +1,15 @@
 """A tool: an ordinary function that a model may call, described by its signature and docstring.
 
-@tool(filler="Let me look.", examples=[("any sushi near?", {"dish": "sushi"})])
-def find_dish(dish: str, ctx: ToolContext, limit: int = 3) -> list[str]:
-    'Find places that serve a dish.'
+For example:
+
+    @tool(filler="Let me look.", examples=[("any sushi near?", {"dish": "sushi"})])
+    def find_dish(dish: str, ctx: ToolContext, limit: int = 3) -> list[str]:
+        'Find places that serve a dish.'
 """
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import functools
 import inspect
@@ -14,6 +17,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, Literal, Protocol, overload
@@ -30,6 +34,10 @@ Filler = str | Mapping[Language, str]
 OnInterrupt = Literal["keep", "drop"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+
+
+home_loop: ContextVar[asyncio.AbstractEventLoop] = ContextVar("home_loop")
+"""The agent's event loop, for a plain function that runs in a thread and starts something."""
 
 
 class Tool:
@@ -172,7 +180,7 @@ class Position:
 
 
 class MemoryView(Protocol):
-    """What a tool may do with the agent's memory."""
+    """What a tool may do with the agent's memory. Called from any thread."""
 
     def remember(self, text: str, **details: Any) -> str:
         """Keep a memory; gives its id."""

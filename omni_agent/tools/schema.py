@@ -37,7 +37,10 @@ class Signature:
 
     def parse(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Keyword arguments for the function; ToolError, in words for the model, if wrong."""
-        raw: dict[str, Any] = json.loads(json.dumps(dict(arguments)))
+        try:
+            raw: dict[str, Any] = json.loads(json.dumps(dict(arguments)))
+        except (TypeError, ValueError) as error:
+            raise ToolError(f"the arguments {arguments!r} are not JSON") from error
         for _ in range(4):  # a repair may bring the next one to light; four levels are plenty
             try:
                 parsed = self._model.model_validate(raw)
