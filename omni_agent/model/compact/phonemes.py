@@ -90,7 +90,7 @@ def _plain_marks(text: str) -> str:
 
 
 def _tidy(phonemes: str) -> str:
-    """One mark where several meet, none at the start, single spaces; nothing where there are only marks."""
+    """One mark where several meet, none at the start, single spaces; marks alone are nothing."""
     phonemes = re.sub(rf"\s+(?=[{_MARKS}])", "", phonemes)
     phonemes = re.sub(rf"[{_MARKS}]+(?=[.!?…])|(?<=[.!?…])[,;:—.]+", "", phonemes)
     phonemes = re.sub(rf"([{_MARKS}])[,;:—]+", r"\1", phonemes)
@@ -103,12 +103,13 @@ def _tidy(phonemes: str) -> str:
 _SHARED_SOUNDS = (
     ("a^ɪ", "I"), ("a^ʊ", "W"), ("e^ɪ", "A"), ("ɔ^ɪ", "Y"), ("d^ʒ", "ʤ"), ("t^ʃ", "ʧ"),
     ("ə^l", "ᵊl"), ("ʔˌn̩", "tn"), ("ʔn̩", "tn"), ("n̩", "ᵊn"), ("m̩", "ᵊm"), ("l̩", "ᵊl"), ("ɚ", "əɹ"),
-    ("ɐ", "ə"), ("r", "ɹ"), ("x", "k"), ("ç", "k"), ("ɬ", "l"), ("ʲ", ""), ("\u0303", ""), ("\u0329", ""),
+    ("ɐ", "ə"), ("r", "ɹ"), ("x", "k"), ("ç", "k"), ("ɬ", "l"), ("ʲ", ""),
+    ("\u0303", ""), ("\u0329", ""),
 )  # fmt: skip
 _ACCENT_SOUNDS: dict[Accent, tuple[tuple[str, str], ...]] = {
     "en-us": (
-        ("o^ʊ", "O"), ("ɜːɹ", "ɜɹ"), ("ɜː", "ɜɹ"), ("i^ə", "iə"), ("ɪ^ə", "iə"), ("ː", ""), ("o", "ɔ"),
-        ("ɾ", "T"), ("ʔ", "t"),
+        ("o^ʊ", "O"), ("ɜːɹ", "ɜɹ"), ("ɜː", "ɜɹ"), ("i^ə", "iə"), ("ɪ^ə", "iə"), ("ː", ""),
+        ("o", "ɔ"), ("ɾ", "T"), ("ʔ", "t"),
     ),
     "en-gb": (
         ("ə^ʊ", "Q"), ("o^ʊ", "Q"), ("e^ə", "ɛː"), ("i^ə", "ɪə"), ("iə", "ɪə"), ("o", "ɔ"),

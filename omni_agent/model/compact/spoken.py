@@ -65,7 +65,8 @@ _EN_UNITS = {
     "kg": "kilogram", "g": "gram", "mg": "milligram", "l": "liter", "L": "liter",
     "dl": "deciliter", "cl": "centiliter", "ml": "milliliter", "mL": "milliliter", "h": "hour",
     "hr": "hour", "hrs": "hour", "min": "minute", "mins": "minute", "s": "second",
-    "sec": "second", "ms": "millisecond", "kcal": "kilocalorie", "cal": "calorie", "tsp": "teaspoon",
+    "sec": "second", "ms": "millisecond", "kcal": "kilocalorie", "cal": "calorie",
+    "tsp": "teaspoon",
     "tbsp": "tablespoon", "lb": "pound", "lbs": "pound", "oz": "ounce", "pt": "pint",
     "kW": "kilowatt", "W": "watt", "V": "volt", "Hz": "hertz", "kB": "kilobyte",
     "MB": "megabyte", "GB": "gigabyte",
@@ -85,8 +86,10 @@ _FRACTION_SIGNS = {
 }  # fmt: skip
 _PARTS = {2: "half", 3: "third", 4: "quarter", 5: "fifth", 6: "sixth", 8: "eighth", 10: "tenth"}
 _MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+)  # fmt: skip
+_TENS = "twenties", "thirties", "forties", "fifties", "sixties", "seventies", "eighties", "nineties"
 _N = r"\d+(?:,\d{3})*(?:\.\d+)?"
 
 
@@ -151,8 +154,7 @@ def _en_year(found: re.Match[str]) -> str:
 
 
 def _en_decade(found: re.Match[str]) -> str:
-    tens = "twenties thirties forties fifties sixties seventies eighties nineties".split()
-    return f"{found[1]} {tens[int(found[2]) - 2]}"
+    return f"{found[1]} {_TENS[int(found[2]) - 2]}"
 
 
 def _rules(*pairs: tuple[str, str | Callable[[re.Match[str]], str]]) -> tuple[_Rule, ...]:

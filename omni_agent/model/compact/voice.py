@@ -30,8 +30,8 @@ class VoiceInfo:
     gender: Literal["female", "male"]
 
 
-class SpeechCancelled(Exception):  # noqa: N818 - it is no error: the caller asked for it
-    """Raised out of `Voice.speak` when its `CancelSpeech` was set."""
+class SpeechCancelled(Exception):
+    """Raised out of `Voice.speak` when its `CancelSpeech` was set: asked for, so no error."""
 
 
 class CancelSpeech:
@@ -62,7 +62,7 @@ class Voice:
     """Speaks English and Chinese, mixed if need be, in any of the voices in `voices_dir`.
 
     `voices_dir` holds one table `<name>.bin` a voice, float32 [510, 1, 256]: the style for a text
-    of that many phonemes. Raises ModelLoadError where a file is missing or is not what it should be.
+    of that many phonemes. Raises ModelLoadError where a file is missing or is something else.
     """
 
     def __init__(
@@ -166,7 +166,8 @@ class Voice:
 # --- the files ------------------------------------------------------------------------------
 
 _LANGUAGES = {
-    "a": "en", "b": "en", "e": "es", "f": "fr", "h": "hi", "i": "it", "j": "ja", "p": "pt", "z": "zh",
+    "a": "en", "b": "en", "e": "es", "f": "fr", "h": "hi", "i": "it", "j": "ja", "p": "pt",
+    "z": "zh",
 }  # fmt: skip
 _VOICE_NAME = re.compile(r"([abefhijpz])([fm])_\w+")
 _STYLE_SHAPE = (510, 256)
