@@ -36,7 +36,7 @@ OnInterrupt = Literal["keep", "drop"]
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 
-home_loop: ContextVar[asyncio.AbstractEventLoop] = ContextVar("home_loop")
+home_loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("home_loop")
 """The agent's event loop, for a plain function that runs in a thread and starts something."""
 
 
