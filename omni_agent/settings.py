@@ -38,6 +38,10 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("OMNI_AGENT_MODELS", "OMNI_AGENT_LOCAL_MODELS"),
         description="A folder that already holds model files; it is only read.",
     )
+    contact: str | None = Field(
+        default=None,
+        description="Your e-mail address or web page, told to public map servers: they require it.",
+    )
     offline: bool = Field(default=False, description="Fetch nothing from any network.")
 
 

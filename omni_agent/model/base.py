@@ -7,7 +7,7 @@ verbs by keeping messages.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -94,7 +94,7 @@ class ModelSession(Protocol):
         """What was said in the sound fed since the last reply; None without sound or ears."""
         ...
 
-    def respond(self, options: ResponseOptions) -> AsyncIterator[ModelEvent]:
+    def respond(self, options: ResponseOptions) -> AsyncGenerator[ModelEvent, None]:
         """Answer as a stream that ends with `Finished`. Closing the iterator cancels the work."""
         ...
 

@@ -25,6 +25,10 @@ words: /[^{{<`\[\s](.|\n)*/
 """
 """llguidance: words never begin like a call does, and a call is never broken JSON."""
 
+_ONLY_WORDS = r"""%llguidance {}
+start: /[^{<`\[\s](.|\n)*/
+"""
+
 _TIGHT_JSON = {"item_separator": ", ", "key_separator": ": ", "whitespace_flexible": False}
 
 
@@ -46,13 +50,22 @@ class Turn:
     steps: list[tuple[list[ToolCall], list[ToolResult]]] = field(default_factory=list)
     reply: str = ""
 
+    def take(self, results: Sequence[ToolResult]) -> None:
+        """What came back: the results of the last calls, or what was wrong with a broken call."""
+        if self.steps and not self.steps[-1][1]:
+            self.steps[-1][1].extend(results)
+            if not results:
+                self.steps.pop()  # interrupted: the calls never ran
+        else:
+            self.notes += [result.content for result in results]
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """The prompt of one conversation. `fixed` never changes: its KV cache can be kept on disk."""
 
     fixed: str
-    grammar: str | None
+    _grammar: str | None
 
     @classmethod
     def of(
@@ -73,6 +86,15 @@ class Prompt:
             turns += [_turn("user", harmless(utterance)), _turn("assistant", answer)]
         return cls("".join(turns), _grammar(tools) if tools else None)
 
+    def may_call(self, turn: Turn) -> bool:
+        """Once its tools have done their work, a turn is answered in words."""
+        return all(r.is_error for _, results in turn.steps for r in results)
+
+    def grammar(self, *, may_call: bool) -> str | None:
+        if self._grammar is None:
+            return None
+        return self._grammar if may_call else _ONLY_WORDS
+
     def render(self, turns: Sequence[Turn]) -> str:
         """Everything up to where the assistant has to go on with the last turn."""
         return self.fixed + "".join(chain.from_iterable(map(_rendered, turns)))
@@ -86,7 +108,8 @@ def _rendered(turn: Turn) -> Iterator[str]:
     words = harmless(turn.words)
     if turn.notes:
         words += "\n(" + "\n".join(harmless(note) for note in turn.notes) + ")"
-    yield _turn("user", words)
+    if words:  # without words the assistant spoke up by itself
+        yield _turn("user", words)
     for calls, results in turn.steps:
         yield _turn("assistant", "\n".join(spell_call(c.name, c.arguments) for c in calls))
         told = "\n".join(

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import secrets
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -104,7 +104,7 @@ class Thinker:
         temperature: float = 0.0,
         seed: int | None = None,
         on_progress: Progress | None = None,
-    ) -> AsyncIterator[str | Completed]:
+    ) -> AsyncGenerator[str | Completed, None]:
         """Stream pieces of text, then `Completed`. Closing the iterator stops the work.
 
         Raises ContextFull if the prompt does not fit, GenerationError if llama.cpp fails.
@@ -175,7 +175,7 @@ class Thinker:
         self._workers.shutdown(wait=True, cancel_futures=True)
         del self._server
 
-    async def _chunks(self, body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    async def _chunks(self, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         """What llama.cpp streams, carried from its worker thread into this event loop."""
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[dict[str, Any] | BaseException | None] = asyncio.Queue()

@@ -1,0 +1,118 @@
+"""The compact model: ears, eyes, Thinker and voice, small enough for two CPU cores."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from collections.abc import Sequence
+from typing import Literal
+
+from omni_agent.model.compact.eyes import Eyes
+
+from omni_agent.clock import SYSTEM_CLOCK, Clock
+from omni_agent.messages import Exchange, ToolSpec
+from omni_agent.model.base import ModelProfile
+from omni_agent.model.catalog import Catalog, catalog
+from omni_agent.model.compact.ears import Ears
+from omni_agent.model.compact.prompt import Prompt
+from omni_agent.model.compact.session import CompactSession, Organs
+from omni_agent.model.compact.speech import Speech
+from omni_agent.model.compact.thinker import Progress, Thinker
+from omni_agent.model.compact.voice import Voice
+from omni_agent.model.progress import PullProgress
+
+ThinkerName = Literal["thinker-1.5b", "thinker-0.5b"]
+
+CONTEXT_TOKENS = 4096
+MEMORY_TOKENS = 96
+"""More recalled memory than this costs a second of prefill and confuses a 1.5B model."""
+
+
+class CompactModel:
+    """Behind `OmniModel`. `open` loads it; one instance serves any number of sessions."""
+
+    def __init__(
+        self, organs: Organs, *, name: str, voices: Sequence[str], on_prefill: Progress | None
+    ) -> None:
+        self.profile = ModelProfile(
+            name=name,
+            takes=frozenset({"text", "audio", "image"}),
+            gives=frozenset({"text", "audio"}),
+            languages=("en", "zh"),
+            voices=tuple(voices),
+            input_rate=16_000,
+            output_rate=24_000,
+            context_tokens=CONTEXT_TOKENS,
+            memory_tokens=MEMORY_TOKENS,
+            sight="text",
+        )
+        self._organs = organs
+        self._on_prefill = on_prefill
+
+    @classmethod
+    async def open(
+        cls,
+        thinker: ThinkerName = "thinker-1.5b",
+        *,
+        threads: int | None = None,
+        files: Catalog | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        progress: PullProgress | None = None,
+        on_prefill: Progress | None = None,
+    ) -> CompactModel:
+        """Get what is missing through the catalog and load it.
+
+        `threads`: CPU threads for each part, by default one a core up to eight. `on_prefill` is
+        told how far a new agent's prompt is prefilled: seconds the first time, then never again.
+        Raises CatalogError if a file cannot be had, ModelLoadError or MissingExtra otherwise.
+        """
+        files = files or catalog()
+        threads = threads or min(8, os.cpu_count() or 1)
+        names = ("whisper-base", thinker, "kokoro", "kokoro-vocab", "kokoro-voices")
+        paths = await asyncio.to_thread(files.ensure, *names, progress=progress)
+        voice = await asyncio.to_thread(
+            Voice, paths["kokoro"], paths["kokoro-vocab"], paths["kokoro-voices"], threads=threads
+        )
+        organs = Organs(
+            ears=await asyncio.to_thread(Ears, paths["whisper-base"], threads=threads),
+            thinker=await asyncio.to_thread(
+                Thinker,
+                paths[thinker],
+                states=files.folder / "prompts",
+                threads=threads,
+                context_tokens=CONTEXT_TOKENS,
+            ),
+            speech=Speech(voice, clock),
+            eyes=Eyes(),
+            clock=clock,
+        )
+        return cls(
+            organs,
+            name="compact" if thinker == "thinker-1.5b" else "compact-small",
+            voices=[v.name for v in voice.voices()],
+            on_prefill=on_prefill,
+        )
+
+    async def open_session(
+        self,
+        system: str,
+        tools: Sequence[ToolSpec] = (),
+        voice: str | None = None,
+        examples: Sequence[Exchange] = (),
+    ) -> CompactSession:
+        prompt = Prompt.of(system, tools, examples)
+        id = uuid.uuid4().hex
+        session = CompactSession(
+            self._organs,
+            prompt,
+            id=id,
+            voice=voice,
+            tool_names=frozenset(spec.name for spec in tools),
+        )
+        await self._organs.thinker.open_slot(id, prompt.fixed, on_progress=self._on_prefill)
+        return session
+
+    async def close(self) -> None:
+        for part in (self._organs.thinker, self._organs.speech, self._organs.ears):
+            await asyncio.to_thread(part.close)

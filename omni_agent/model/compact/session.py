@@ -1,0 +1,318 @@
+"""One conversation with the compact model.
+
+Everything overlaps: the ears work and the Thinker prefills while the user speaks; the first
+clause is voiced while the rest of the answer is still being thought.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, assert_never
+
+from omni_agent.clock import Clock
+from omni_agent.errors import ContextFull, GenerationError, UnsupportedInput
+from omni_agent.events import TextDelta, Usage
+from omni_agent.media import Audio, Image, VideoFrame
+from omni_agent.messages import (
+    Context,
+    Heard,
+    InputPart,
+    Language,
+    Text,
+    ToolCall,
+    ToolResult,
+    Transcript,
+)
+from omni_agent.model.base import Finished, MalformedCall, ModelEvent, ResponseOptions
+from omni_agent.model.compact.language import language_of
+from omni_agent.model.compact.prompt import Prompt, Turn
+from omni_agent.model.compact.speech import Speech
+from omni_agent.model.compact.thinker import Completed, Thinker
+from omni_agent.model.tool_gate import ToolGate, Words
+
+if TYPE_CHECKING:
+    from omni_agent.model.compact.eyes import Eyes
+
+    from omni_agent.model.compact.ears import Ears, Listener
+
+logger = logging.getLogger("omni_agent.model")
+
+CHARS_PER_TOKEN_AT_MOST = 8
+"""A text longer than this many characters for every token of context cannot fit; said at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Organs:
+    """The loaded parts, shared by all sessions of a model."""
+
+    ears: Ears
+    thinker: Thinker
+    speech: Speech
+    eyes: Eyes
+    clock: Clock
+
+
+class CompactSession:
+    """Behind `ModelSession`; made by `CompactModel.open_session`."""
+
+    def __init__(
+        self,
+        organs: Organs,
+        prompt: Prompt,
+        *,
+        id: str,
+        voice: str | None,
+        tool_names: frozenset[str],
+        hints: tuple[str, ...] = (),
+    ) -> None:
+        self._organs = organs
+        self._prompt = prompt
+        self._id = id
+        self._speaker = organs.speech.speaker(voice)
+        self._tool_names = tool_names
+        self._hints = hints
+        self._past: list[Turn] = []  # finished exchanges
+        self._turn: Turn | None = None  # the one being answered
+        self._words: list[str] = []
+        self._notes: list[str] = []
+        self._results: list[ToolResult] = []
+        self._listener: Listener | None = None
+        self._transcript: Transcript | None = None
+        self._language: Language = "en"
+        self._prefilling: asyncio.Task[None] | None = None
+        self._calls = 0
+
+    # --- taking in ---------------------------------------------------------------------------
+
+    async def feed(self, part: InputPart) -> None:
+        match part:
+            case Text():
+                self._check_length(part.text)
+                self._words.append(part.text)
+            case Audio():
+                self._listen(part)
+            case Image():
+                self._words.append(await self._look(part))
+            case VideoFrame():
+                self._words.append(await self._look(part.image))
+            case Context():
+                self._notes.append(part.text)
+            case ToolResult():
+                self._results.append(part)
+            case _:
+                assert_never(part)
+
+    async def transcript(self) -> Transcript | None:
+        if self._listener is not None:
+            listener, self._listener = self._listener, None
+            try:
+                self._transcript = await listener.finish()
+            finally:
+                await self._stop_prefilling()
+            self._words.append(self._transcript.text)
+        return self._transcript
+
+    # --- answering ---------------------------------------------------------------------------
+
+    async def respond(self, options: ResponseOptions) -> AsyncGenerator[ModelEvent, None]:
+        await self.transcript()
+        language = options.language or self._question_language()
+        if options.say is not None and not options.keep:
+            async with aclosing(self._voiced(_one(options.say), language, options)) as spoken:
+                async for event in spoken:
+                    yield event
+            yield Finished("done", Usage())
+            return
+        turn = self._begin_turn(unasked=options.say is not None)
+        found = _Found()
+        if options.say is not None:
+            pieces: AsyncGenerator[str, None] = _one(options.say)
+        else:
+            pieces = self._think(turn, options, found)
+        try:
+            async with aclosing(self._voiced(pieces, language, options)) as spoken:
+                async for event in spoken:
+                    if isinstance(event, TextDelta):
+                        turn.reply += event.text
+                    yield event
+        finally:
+            # Also when the reply is cut short: what was said so far has been said.
+            turn.reply = turn.reply.strip()
+            if found.calls:
+                turn.steps.append((found.calls, []))
+                turn.reply = ""  # words before a call are not the answer
+            elif found.malformed is None:
+                self._past.append(turn)
+                self._turn = None
+        for call in found.calls:
+            yield call
+        if found.malformed is not None:
+            yield found.malformed
+        yield Finished("calls" if found.calls else found.reason, found.usage)
+
+    async def rewind(self, heard: Heard) -> None:
+        self._turn = None
+        if self._past:
+            self._past[-1].reply = heard.text.strip()
+
+    async def close(self) -> None:
+        await self._stop_prefilling()
+        if self._listener is not None:
+            self._listener.cancel()
+            self._listener = None
+        self._organs.thinker.release(self._id)
+
+    # --- inside ------------------------------------------------------------------------------
+
+    def _listen(self, audio: Audio) -> None:
+        if self._listener is None:
+            self._transcript = None
+            self._listener = self._organs.ears.open(
+                hints=self._hints, on_partial=self._prefill_while_listening
+            )
+        self._listener.feed(audio)
+
+    def _prefill_while_listening(self, partial: str) -> None:
+        """The words are stable so far: let the Thinker read them before the rest is spoken."""
+        if self._prefilling is not None and not self._prefilling.done():
+            return
+        opening = self._prompt.opening(self._past, " ".join([*self._words, partial]))
+        self._prefilling = asyncio.create_task(self._prefill(opening))
+
+    async def _prefill(self, opening: str) -> None:
+        try:
+            slot = await self._slot()
+            await self._organs.thinker.prefill(opening, slot=slot)
+        except (ContextFull, GenerationError) as error:
+            logger.debug("no prefill ahead of the turn: %s", error)
+
+    async def _stop_prefilling(self) -> None:
+        task, self._prefilling = self._prefilling, None
+        if task is not None and not task.done():
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _look(self, image: Image) -> str:
+        lines = await asyncio.to_thread(self._organs.eyes.read, image)
+        if not lines:
+            return "[A picture without readable text. You cannot see what else is in it: say so.]"
+        text = "\n".join(line.text for line in lines)
+        return f"[A picture. You can only read its text, which is:\n{text}\n]"
+
+    def _begin_turn(self, *, unasked: bool) -> Turn:
+        """The turn to answer: the open one, whose tools have come back, or a new one."""
+        turn = self._turn
+        if turn is not None:
+            turn.take(self._results)
+            if self._words:  # the user spoke on before an answer came
+                self._words.insert(0, turn.words)
+                turn = None
+        if turn is None:
+            if not self._words and not unasked:
+                raise UnsupportedInput("there is nothing to answer: feed text, sound or an image")
+            turn = self._turn = Turn(" ".join(self._words), notes=self._notes)
+        self._words, self._notes, self._results, self._transcript = [], [], [], None
+        return turn
+
+    async def _think(
+        self, turn: Turn, options: ResponseOptions, found: _Found
+    ) -> AsyncGenerator[str, None]:
+        """The Thinker's words; calls and the outcome go into `found`."""
+        may_call = options.tools == "auto" and self._prompt.may_call(turn)
+        gate = ToolGate(self._tool_names, first_id=self._calls + 1)
+        async with aclosing(self._complete(turn, options, may_call=may_call)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Completed):
+                    found.reason, found.usage = piece.reason, piece.usage
+                    continue
+                for item in gate.push(piece):
+                    if isinstance(item, Words):
+                        yield item.text
+                    else:
+                        found.add(item)
+        for item in gate.finish():
+            if isinstance(item, Words):
+                yield item.text
+            else:
+                found.add(item)
+        self._calls = gate.next_id - 1
+
+    async def _complete(
+        self, turn: Turn, options: ResponseOptions, *, may_call: bool
+    ) -> AsyncGenerator[str | Completed, None]:
+        """The completion; while the context is too full, the older half of the past is dropped."""
+        while True:
+            slot = await self._slot()
+            pieces = self._organs.thinker.complete(
+                self._prompt.render([*self._past, turn]),
+                slot=slot,
+                max_tokens=options.max_tokens,
+                grammar=self._prompt.grammar(may_call=may_call),
+                temperature=options.temperature,
+                seed=options.seed,
+            )
+            try:
+                async with aclosing(pieces):
+                    async for piece in pieces:
+                        yield piece
+                return
+            except ContextFull:
+                if not self._past:
+                    raise
+                logger.info("the context is full: the older half of the conversation leaves it")
+                del self._past[: (len(self._past) + 1) // 2]
+
+    async def _slot(self) -> int:
+        return await self._organs.thinker.open_slot(self._id, self._prompt.fixed)
+
+    def _voiced(
+        self, pieces: AsyncGenerator[str, None], language: Language, options: ResponseOptions
+    ) -> AsyncGenerator[ModelEvent, None]:
+        if options.speak:
+            return self._speaker.speak(pieces, language)
+        return self._written(pieces)
+
+    async def _written(self, pieces: AsyncGenerator[str, None]) -> AsyncGenerator[ModelEvent, None]:
+        async with aclosing(pieces):
+            async for piece in pieces:
+                yield TextDelta(piece, self._organs.clock.monotonic())
+
+    def _question_language(self) -> Language:
+        if self._transcript is not None and self._transcript.text:
+            self._language = self._transcript.language
+        elif self._words:
+            self._language = language_of(" ".join(self._words)) or self._language
+        return self._language
+
+    def _check_length(self, text: str) -> None:
+        limit = self._organs.thinker.context_tokens * CHARS_PER_TOKEN_AT_MOST
+        if len(text) > limit:
+            raise ContextFull(
+                f"the text has {len(text):,} characters; more than {limit:,} cannot fit into "
+                f"the model's context of {self._organs.thinker.context_tokens} tokens"
+            )
+
+
+class _Found:
+    """What a completion held besides words."""
+
+    def __init__(self) -> None:
+        self.calls: list[ToolCall] = []
+        self.malformed: MalformedCall | None = None
+        self.reason: Literal["done", "length"] = "done"
+        self.usage = Usage()
+
+    def add(self, item: ToolCall | MalformedCall) -> None:
+        if isinstance(item, ToolCall):
+            self.calls.append(item)
+        else:
+            self.malformed = item
+
+
+async def _one(text: str) -> AsyncGenerator[str, None]:
+    yield text
