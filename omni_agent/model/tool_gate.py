@@ -71,7 +71,6 @@ class ToolGate:
         found = self._drain(final=True)
         if self._space and not self._after_call:
             found.append(Words(self._space))
-        self._space = ""
         return found
 
     def _drain(self, *, final: bool) -> list[Found]:
@@ -86,7 +85,7 @@ class ToolGate:
                 else:
                     found.append(item)
         if final and self._tag and not self._tag_used and not self._lost:
-            found += self._malformed(f"<{self._tag}>", "the call is empty")
+            found += self._malformed("", "the call is empty")
         return found
 
     # A step takes something off the head of `_held`; None: more text is needed to know what.
@@ -205,17 +204,15 @@ class ToolGate:
         return self._found(read_function_style(name, inside, self._names), text[:at])
 
     def _inside_tag(self, final: bool) -> list[Found] | None:
-        text = self._held.lstrip(" \t\r\n,;")
+        self._held = text = self._held.lstrip(" \t\r\n,;")
         if not text:
-            self._held = ""
             return []
-        self._held = text
         if tag := marks.TAG.match(text):
             self._drop(tag.end())
             if not tag[1]:
                 return []  # opened twice, or the first was never closed
-            name, self._tag = self._tag, None
-            return [] if self._tag_used else self._malformed(f"<{name}>", "the call is empty")
+            self._tag = None
+            return [] if self._tag_used else self._malformed("", "the call is empty")
         if token := marks.TOKEN.match(text):
             return self._drop(token.end())
         if text[0] in "{[":
@@ -252,8 +249,6 @@ class ToolGate:
         raw = text[: end.at]
         self._drop(end.at)
         return self._found(read_calls(raw + end.closers, self._names, tagged=True) or [], raw)
-
-    # --- what was found ----------------------------------------------------------------------
 
     def _found(self, calls: list[SpeltCall | Problem], raw: str) -> list[Found]:
         made_up = self._tag == "tool_response" and self._after_call

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Protocol
 
@@ -13,16 +12,24 @@ from pydantic import Field
 
 from omni_agent.clock import SYSTEM_CLOCK, Clock
 from omni_agent.errors import ToolError
-from omni_agent.messages import Language
 from omni_agent.tools.base import Announce, Say, Tool, ToolContext, home_loop, tool
-
-logger = logging.getLogger("omni_agent.tools")
+from omni_agent.tools.timer import (
+    UNNAMED,
+    Timer,
+    called,
+    dumped,
+    is_unnamed,
+    late_words,
+    loaded,
+    ring_words,
+    say_duration,
+)
 
 LONGEST = 24 * 3600.0
 """Seconds; a timer is for today."""
 
 _STATE = "timers"
-_UNNAMED: dict[Language, str] = {"en": "timer", "zh": "计时器"}
+_ANY = ("", "timer", "the timer", "计时器")
 
 
 class TimerStore(Protocol):
@@ -30,21 +37,6 @@ class TimerStore(Protocol):
 
     def load_state(self, name: str) -> dict[str, Any] | None: ...
     def save_state(self, name: str, state: dict[str, Any]) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Timer:
-    """A timer as it stands. `seconds`: its whole length; `due` None: paused with `left` seconds."""
-
-    name: str
-    seconds: float
-    due: datetime | None
-    left: float
-    language: Language
-
-    def remaining(self, now: datetime) -> float:
-        """Seconds until it rings, never below 0."""
-        return self.left if self.due is None else max(0.0, (self.due - now).total_seconds())
 
 
 class Timers:
@@ -93,7 +85,7 @@ class Timers:
         """
         timer = self.start(name, minutes * 60, ctx)
         lasts = say_duration(timer.seconds, ctx.language)
-        named = not _unnamed(timer)
+        named = not is_unnamed(timer)
         if ctx.language == "zh":
             words = f"好的，{timer.name}计时{lasts}。" if named else f"好的，计时{lasts}。"
         elif named:
@@ -118,10 +110,10 @@ class Timers:
             left = say_duration(timer.remaining(now), ctx.language)
             if zh:
                 paused = "（已暂停）" if timer.due is None else ""
-                said.append(f"{_called(timer, 'zh')}还剩{left}{paused}")
+                said.append(f"{called(timer, 'zh')}还剩{left}{paused}")
             else:
                 paused = " (paused)" if timer.due is None else ""
-                said.append(f"{_called(timer, 'en')} has {left} left{paused}")
+                said.append(f"{called(timer, 'en')} has {left} left{paused}")
         if not said:
             return Say("现在没有计时器。" if zh else "No timer is running.", [])
         words = "，".join(said) + "。" if zh else ", ".join(said) + "."
@@ -144,8 +136,8 @@ class Timers:
         self.restore(ctx)
         timer = self.cancel(name)
         if ctx.language == "zh":
-            return Say(f"{_called(timer, 'zh')}已取消。", {"cancelled": timer.name})
-        which = "The timer" if _unnamed(timer) else f"The {timer.name} timer"
+            return Say(f"{called(timer, 'zh')}已取消。", {"cancelled": timer.name})
+        which = "The timer" if is_unnamed(timer) else f"The {timer.name} timer"
         return Say(f"{which} is cancelled.", {"cancelled": timer.name})
 
     # --- the same for code -------------------------------------------------------------------
@@ -156,7 +148,7 @@ class Timers:
             raise ToolError(f"a timer runs for up to {LONGEST / 3600:g} hours, not {seconds:g} s")
         self.restore(context)
         with self._lock:
-            wanted = " ".join(name.split()) or _UNNAMED.get(context.language, _UNNAMED["en"])
+            wanted = " ".join(name.split()) or UNNAMED.get(context.language, UNNAMED["en"])
             free = wanted
             number = 2
             while free.casefold() in self._timers:
@@ -219,7 +211,7 @@ class Timers:
             self._store = store
             now = self._clock.now()
             late: list[tuple[Timer, float]] = []
-            for timer in _loaded(store.load_state(_STATE)):
+            for timer in loaded(store.load_state(_STATE)):
                 if timer.name.casefold() in self._timers:
                     continue
                 if timer.due is not None and timer.due <= now:
@@ -229,7 +221,7 @@ class Timers:
                     self._arm(timer)
             self._save()
         for timer, ago in late:
-            context.announce(_late_words(timer, ago))
+            context.announce(late_words(timer, ago))
 
     def close(self) -> None:
         """Stop waiting; what still runs is kept for `restore`. Call it in the event loop."""
@@ -269,7 +261,7 @@ class Timers:
 
     def _save(self) -> None:
         if self._store is not None:
-            self._store.save_state(_STATE, {"timers": [_dumped(t) for t in self._timers.values()]})
+            self._store.save_state(_STATE, {"timers": [dumped(t) for t in self._timers.values()]})
 
     def _enter_loop(self) -> None:
         """Find the loop to wait in, and wait anew if it is another than before."""
@@ -311,74 +303,4 @@ class Timers:
             self._save()
             announce = self._announce
         if announce is not None:
-            announce(_ring_words(timer))
-
-
-_ANY = ("", "timer", "the timer", "计时器")
-
-
-def _unnamed(timer: Timer) -> bool:
-    return timer.name in _UNNAMED.values()
-
-
-def _called(timer: Timer, language: Language) -> str:
-    if not _unnamed(timer):
-        return timer.name
-    return "计时器" if language == "zh" else "the timer"
-
-
-def _ring_words(timer: Timer) -> str:
-    unnamed = _unnamed(timer)
-    if timer.language == "zh":
-        lasts = say_duration(timer.seconds, "zh")
-        return f"{lasts}到了。" if unnamed else f"{timer.name}的时间到了。"
-    if unnamed:
-        return f"Time is up: {say_duration(timer.seconds, 'en')}."
-    return f"The {timer.name} timer is done."
-
-
-def _late_words(timer: Timer, ago: float) -> str:
-    since = say_duration(max(ago, 1), timer.language)
-    if timer.language == "zh":
-        return f"我不在的时候，{_called(timer, 'zh')}的时间到了，那是{since}前。"
-    which = "the timer" if _unnamed(timer) else f"the {timer.name} timer"
-    return f"While I was away, {which} ended, {since} ago."
-
-
-def _dumped(timer: Timer) -> dict[str, Any]:
-    return {
-        "name": timer.name,
-        "seconds": timer.seconds,
-        "due": timer.due and timer.due.isoformat(),
-        "left": timer.left,
-        "language": timer.language,
-    }
-
-
-def _loaded(state: dict[str, Any] | None) -> list[Timer]:
-    timers = []
-    for saved in (state or {}).get("timers", []):
-        try:
-            due = saved["due"] and datetime.fromisoformat(saved["due"])
-            timers.append(
-                Timer(saved["name"], saved["seconds"], due, saved["left"], saved["language"])
-            )
-        except (KeyError, TypeError, ValueError):
-            logger.exception("a saved timer cannot be read and is left out: %r", saved)
-    return timers
-
-
-def say_duration(seconds: float, language: Language) -> str:
-    """ "1 hour and 20 minutes", "half a minute" · "1小时20分钟", "半分钟"."""
-    zh = language == "zh"
-    whole = max(0, round(seconds))
-    if whole == 30:
-        return "半分钟" if zh else "half a minute"
-    hours, rest = divmod(whole, 3600)
-    minutes, rest = divmod(rest, 60)
-    if zh:
-        counted = [(hours, "小时"), (minutes, "分钟" if not rest else "分"), (rest, "秒")]
-        return "".join(f"{n}{unit}" for n, unit in counted if n) or "0秒"
-    counted = [(hours, "hour"), (minutes, "minute"), (rest, "second")]
-    said = [f"{n} {unit}{'' if n == 1 else 's'}" for n, unit in counted if n]
-    return " and ".join(said) or "0 seconds"
+            announce(ring_words(timer))

@@ -11,7 +11,8 @@ from omni_agent.events import ToolFinished
 from omni_agent.messages import ToolCall
 from omni_agent.tools.base import ToolContext, TransientMemory
 from omni_agent.tools.runner import ToolRunner
-from omni_agent.tools.timers import Timers, say_duration
+from omni_agent.tools.timer import say_duration
+from omni_agent.tools.timers import Timers
 
 
 class Kitchen:
