@@ -6,6 +6,7 @@ import ast
 import difflib
 import json
 import re
+import warnings
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -71,7 +72,7 @@ def read_function_style(
         if inside.startswith("{"):
             arguments = _loads(inside)
         else:
-            call = ast.parse(f"f({_in_python(inside)})", mode="eval").body
+            call = _parsed(f"f({_in_python(inside)})")
             if not isinstance(call, ast.Call) or call.args:
                 return [Problem(f"the arguments of {name} must be named")]
             arguments = _as_json({k.arg: ast.literal_eval(k.value) for k in call.keywords})
@@ -148,10 +149,15 @@ def _loads(raw: str) -> Any:
         except RecursionError:
             raise ValueError("nested too deep") from None
         try:
-            return _as_json(ast.literal_eval(_in_python(text)))
+            return _as_json(ast.literal_eval(_parsed(_in_python(text))))
         except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             continue  # the next attempt may fit; the first error is the one to tell
     raise first_error or ValueError("empty")
+
+
+def _parsed(text: str) -> ast.expr:
+    with warnings.catch_warnings(action="ignore"):  # a model's escapes are not Python's
+        return ast.parse(text.strip(), mode="eval").body
 
 
 def _in_python(text: str) -> str:

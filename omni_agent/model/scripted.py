@@ -185,7 +185,7 @@ class ScriptedSession:
             self._utterance = self._model._next_transcript()
         return self._utterance
 
-    async def respond(self, options: ResponseOptions) -> AsyncIterator[ModelEvent]:
+    async def respond(self, options: ResponseOptions) -> AsyncGenerator[ModelEvent, None]:
         self._check_open()
         assert not self._responding, "respond was called before the last answer was closed"
         self._responding = True
