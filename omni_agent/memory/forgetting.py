@@ -42,6 +42,12 @@ def mentions(store: Store, text: str) -> tuple[list[str], list[int], list[str]]:
     return memories, turns, keys
 
 
+def episodes(store: Store, turns: Sequence[int]) -> list[str]:
+    """Ids of what was said in these turns."""
+    query = "SELECT id FROM memories WHERE turn = ?"
+    return [row[0] for turn in turns for row in store.rows(query, (turn,))]
+
+
 def forget(
     store: Store, ids: Sequence[str], turns: Sequence[int] = (), keys: Sequence[str] = ()
 ) -> tuple[str, ...]:

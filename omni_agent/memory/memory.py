@@ -186,6 +186,12 @@ class Memory:
         self._after_forgetting(parts)
         return gone
 
+    def find(self, text: str) -> tuple[StoredMemory, ...]:
+        """What `forget_matching` would delete, but for state: memories and whole turns."""
+        parts = self._use()
+        ids, turns, _ = forgetting.mentions(parts.store, clean(text.strip()))
+        return tuple(parts.ledger.get([*ids, *forgetting.episodes(parts.store, turns)]).values())
+
     def forget_matching(self, text: str) -> tuple[str, ...]:
         """Delete every memory, turn and state in which a text occurs, whatever its case."""
         if not text.strip():

@@ -89,8 +89,9 @@ def _inspect(path: Path) -> None:
         f"The memory's ledger {path} is damaged ({{0}}); nothing was changed. "
         "Put back a copy of it, or move it away to start with an empty memory."
     )
-    # A read-only connection still reads a -wal file that a killed process left behind.
-    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    # What a killed process left in the -wal file counts; without one, not even a lock is written.
+    mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True)
     try:
         application = db.execute("PRAGMA application_id").fetchone()[0]
         version = db.execute("PRAGMA user_version").fetchone()[0]
@@ -104,7 +105,7 @@ def _inspect(path: Path) -> None:
             )
         found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
-            raise MemoryCorrupt(damaged.format(found))
+            raise MemoryCorrupt(damaged.format(" ".join(found.split())))
     except sqlite3.OperationalError as error:
         raise MemoryReadOnly(f"The memory's ledger {path} cannot be opened ({error}).") from error
     except sqlite3.DatabaseError as error:

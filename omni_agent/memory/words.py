@@ -25,7 +25,7 @@ _STOP_WORDS = (
     "up us want was we were what when where which who why will with would yes you your "
     "什么 怎么 我们 你们 他们 她们 这个 那个 哪个 哪里 那里 这里 一个 一下 可以 是不 不是 请问 "
     "知道 告诉 诉我 多少 为什 时候 有没 没有 记得 的是 了吗 我的 你的 他的 她的 我是 你是 他是 "
-    "她是 是什 我在 我要 我想 你能 你好 好的 谢谢 谢你 "
+    "她是 是什 我在 我要 我想 你能 你好 问你 好的 谢谢 谢你 "
     "我 你 他 她 它 的 了 是 吗 呢 吧 啊 在 有 和 不 就 都 也 很 这 那 要 会 说 去"
 )
 _STOP = frozenset(_STOP_WORDS.split())
