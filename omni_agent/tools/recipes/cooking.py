@@ -55,11 +55,13 @@ class CookingGuide:
         foods: Foods | None = None,
         clock: Clock = SYSTEM_CLOCK,
         system: System = "as written",
+        offer_timers: bool = True,
     ) -> None:
         self._progress = Progress(recipes, store)
         self._foods = foods or Foods()
         self._clock = clock
         self._system = system
+        self._offer_timers = offer_timers
 
     # --- moving ------------------------------------------------------------------------------
 
@@ -255,7 +257,7 @@ class CookingGuide:
         said = step.say(text.language, factor=dish.factor, system=self._system)
         place = pick(language, f"Step {n} of {last}.", f"第{n}步，共{last}步。")
         words = [before, place, said]
-        if (wait := step.timer) and wait.seconds >= 60:
+        if self._offer_timers and (wait := step.timer) and wait.seconds >= 60:
             words.append(wait.offer(language))
         return self._guidance(dish, ("" if language == "zh" else " ").join(filter(None, words)))
 

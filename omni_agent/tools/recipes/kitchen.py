@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, Protocol
 
-from omni_agent.errors import ToolError
+from omni_agent.errors import SettingsError, ToolError
 from omni_agent.messages import Language
 from omni_agent.tools.base import Say, Tool, ToolContext, tool
 from omni_agent.tools.recipes.cooking import CookingGuide, Guidance
@@ -21,7 +21,7 @@ Diet = Literal["vegan", "vegetarian", "gluten-free", "dairy-free", "nut-free"]
 
 
 class StepTimers(Protocol):
-    """Starts a named timer that speaks up when it is over."""
+    """Starts a named timer that speaks up when it is over, as `omni_agent.tools.timers` do."""
 
     def start(self, name: str, seconds: float, context: ToolContext) -> object: ...
 
@@ -311,7 +311,10 @@ class Kitchen:
             to: What it should be in.
             ingredient: The food, between weight and volume.
         """
-        number = convert(value, unit, to, ingredient=ingredient)
+        try:
+            number = convert(value, unit, to, ingredient=ingredient)
+        except SettingsError as error:
+            raise ToolError(str(error)) from error
         return f"{value:g} {unit} = {number:.3g} {to}"
 
     # --- inside ------------------------------------------------------------------------------
@@ -325,6 +328,7 @@ class Kitchen:
                 foods=self._search.foods,
                 clock=ctx.clock,
                 system=self._system,
+                offer_timers=self._timers is not None,
             )
             self._guided = (store, guide)
         return self._guided[1]

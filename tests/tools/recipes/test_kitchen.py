@@ -2,23 +2,20 @@ from typing import Any
 
 import pytest
 
+from omni_agent.clock import FakeClock
 from omni_agent.errors import ToolError
+from omni_agent.events import ToolFinished
+from omni_agent.messages import ToolCall, ToolResult
 from omni_agent.tools.base import Say, ToolContext, TransientMemory
 from omni_agent.tools.recipes.kitchen import Kitchen
 from omni_agent.tools.recipes.library import RecipeLibrary
-
-
-class Timers:
-    def __init__(self) -> None:
-        self.started: list[tuple[str, float]] = []
-
-    def start(self, name: str, seconds: float, context: ToolContext) -> None:
-        self.started.append((name, seconds))
+from omni_agent.tools.runner import ToolRunner
+from omni_agent.tools.timers import Timers
 
 
 @pytest.fixture
 def kitchen(library: RecipeLibrary) -> Kitchen:
-    return Kitchen(library, timers=Timers())
+    return Kitchen(library)
 
 
 @pytest.fixture
@@ -91,15 +88,34 @@ def test_an_unknown_dish_is_named_in_the_error(ask):
         ask("start_recipe", name="blorp")
 
 
-def test_the_timer_of_the_step_is_started(kitchen: Kitchen, ask):
-    ask("start_recipe", name="kung pao chicken")
-    assert ask("start_step_timer") == "The timer is running: 15 minutes."
-    assert isinstance(kitchen._timers, Timers)
-    ((_, seconds),) = kitchen._timers.started
-    assert seconds == 900
-    ask("next_step")
-    with pytest.raises(ToolError, match="nothing to time"):
-        ask("start_step_timer")
+async def test_the_timer_of_a_step_runs_and_speaks_up(library: RecipeLibrary):
+    clock, spoken = FakeClock(), list[str]()
+    kitchen = Kitchen(library, timers=Timers(clock))
+    runner = ToolRunner(kitchen.tools, clock=clock)
+    context = ToolContext(clock=clock, announce=spoken.append)
+
+    async def call(tool: str, /, **arguments: Any) -> ToolResult:
+        events = [e async for e in runner.run([ToolCall("1", tool, arguments)], context)]
+        assert isinstance(events[-1], ToolFinished)
+        return events[-1].result
+
+    begun = await call("start_recipe", name="kung pao chicken")
+    assert begun.say is not None
+    assert begun.say.endswith("Shall I set a 15 minute timer?")
+    assert (await call("start_step_timer")).say == "The timer is running: 15 minutes."
+    await clock.advance(14 * 60)
+    assert spoken == []
+    await clock.advance(61)
+    assert len(spoken) == 1
+    await call("next_step")
+    nothing = await call("start_step_timer")
+    assert nothing.is_error
+    assert "nothing to time" in nothing.content
+
+
+def test_a_kitchen_without_timers_offers_none(kitchen: Kitchen, ask):
+    assert "start_step_timer" not in [tool.name for tool in kitchen.tools]
+    assert ask("start_recipe", name="kung pao chicken").endswith("Leave for 15 minutes.")
 
 
 def test_ingredients_of_a_dish_can_be_asked_without_starting_it(ask):
@@ -124,7 +140,7 @@ def test_where_the_cook_is_lies_in_the_memory(library: RecipeLibrary, memory: Tr
 
 
 def test_every_tool_teaches_by_examples_in_both_languages(kitchen: Kitchen):
-    for tool in kitchen.tools:
+    for tool in Kitchen(kitchen.library, timers=Timers()).tools:
         said = "".join(e.utterance for e in tool.examples)
         assert 3 <= len(tool.examples) <= 6, tool
         assert any("\u4e00" <= c <= "\u9fff" for c in said), tool
@@ -134,3 +150,5 @@ def test_every_tool_teaches_by_examples_in_both_languages(kitchen: Kitchen):
 def test_measures_are_converted(kitchen: Kitchen):
     said = kitchen.convert_measure(ToolContext(), 350, "F", "C")
     assert said == "350 F = 177 C"
+    with pytest.raises(ToolError, match="cannot turn"):
+        kitchen.convert_measure(ToolContext(), 1, "cup", "bananas")
