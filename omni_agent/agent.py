@@ -15,7 +15,7 @@ from omni_agent.errors import SettingsError
 from omni_agent.events import Event, Reply
 from omni_agent.messages import Exchange, Language
 from omni_agent.model.base import ModelSession, OmniModel
-from omni_agent.tools.base import Position, Tool
+from omni_agent.tools.base import Position, Tool, TransientMemory
 from omni_agent.tools.runner import Approver, ToolRunner
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ class Agent:
         self.clock = clock
         self.runner = ToolRunner(tools, approve=approve, clock=clock, default_timeout=tool_timeout)
         self.memory = _opened(memory, clock)
+        self.transient_memory = TransientMemory(clock)  # what tools keep where there is no memory
         self._owns_memory = self.memory is not memory
         self._model = model
         self._place = place

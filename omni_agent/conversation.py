@@ -110,7 +110,7 @@ class Conversation:
             place=self.place,
             people=agent.people,
             announce=self._announcements.put_nowait,
-            **({"memory": agent.memory} if agent.memory is not None else {}),
+            memory=agent.memory or agent.transient_memory,
         )
         return Turn(
             number=self._turns,

@@ -120,6 +120,7 @@ class CompactSession:
 
     async def respond(self, options: ResponseOptions) -> AsyncGenerator[ModelEvent, None]:
         await self.transcript()
+        await self._stop_prefilling()
         language = options.language or self._question_language()
         if options.say is not None and not options.keep:
             async with aclosing(self._voiced(_one(options.say), language, options)) as spoken:
@@ -152,6 +153,8 @@ class CompactSession:
             yield call
         if found.malformed is not None:
             yield found.malformed
+        if self._turn is None:  # the reply is being listened to: time to read it in
+            self._prefill_ahead(self._prompt.render(self._past))
         yield Finished("calls" if found.calls else found.reason, found.usage)
 
     async def rewind(self, heard: Heard) -> None:
@@ -178,15 +181,17 @@ class CompactSession:
 
     def _prefill_while_listening(self, partial: str) -> None:
         """The words are stable so far: let the Thinker read them before the rest is spoken."""
-        if self._prefilling is not None and not self._prefilling.done():
-            return
-        opening = self._prompt.opening(self._past, " ".join([*self._words, partial]))
-        self._prefilling = asyncio.create_task(self._prefill(opening))
+        if self._prefilling is None or self._prefilling.done():
+            words = " ".join([*self._words, partial])
+            self._prefill_ahead(self._prompt.opening(self._past, words))
 
-    async def _prefill(self, opening: str) -> None:
+    def _prefill_ahead(self, prompt: str) -> None:
+        self._prefilling = asyncio.create_task(self._prefill(prompt))
+
+    async def _prefill(self, prompt: str) -> None:
         try:
             slot = await self._slot()
-            await self._organs.thinker.prefill(opening, slot=slot)
+            await self._organs.thinker.prefill(prompt, slot=slot)
         except (ContextFull, GenerationError) as error:
             logger.debug("no prefill ahead of the turn: %s", error)
 
