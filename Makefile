@@ -1,0 +1,48 @@
+# make try     ask a spoken agent eight questions and hear it answer
+# make test    all tests, with the real model
+# The first run makes .venv and fetches the model's files (1.4 GB). PYTHON chooses the interpreter.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+EXTRAS := compact,audio,dev
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help try test bench lint format clean
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:[^#]*##/\t/' | expand -t 10
+
+try: $(READY) ## Ask aloud in English and Chinese, and hear answers that use tools and a memory
+	@$(BIN)/omni-agent try $(ARGS)
+
+test: $(READY) ## Run all tests; those with the real model fetch it first
+	$(BIN)/pytest $(ARGS)
+
+bench: $(READY) ## Run the benchmarks; each prints a table and writes JSON
+	@for file in benchmarks/[a-z]*.py; do \
+		grep -q '__main__' $$file || continue; \
+		echo "== $$file"; $(BIN)/python $$file $(ARGS) || exit 1; \
+	done
+
+lint: $(READY) ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY) ## Put the code in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## Remove the environment and everything made, but not the model files in the cache
+	rm -rf $(VENV) out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Installed anew when the dependencies change, and only then.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = "%d.%d" % sys.version_info[:2]; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, and $(PYTHON) is " + v + ". Choose another: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import venv, ensurepip' || { echo "$(PYTHON) lacks the modules venv and ensurepip. On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -c constraints.txt -e ".[$(EXTRAS)]"
+	@touch $@
