@@ -124,12 +124,35 @@ def read_audio(source: Any, *, max_seconds: float) -> tuple[np.ndarray, int]:
 
     with open_source(source) as (file, name):
         _refuse(file, name, "audio", AUDIO_KNOWN)
+        _check_wav_is_whole(file, name)
         try:
             with soundfile.SoundFile(file) as sound:
                 return _decode(sound, name, max_seconds), int(sound.samplerate)
         except soundfile.SoundFileError as why:
             reason = str(why).partition(": ")[2] or str(why)
             raise UnreadableMedia(f"{name}: the sound cannot be decoded ({reason})") from why
+
+
+def _check_wav_is_whole(file: BinaryIO, name: str) -> None:
+    """libsndfile plays what there is of a cut WAV file; half a question is worse than an error."""
+    head = file.read(12)
+    if head[:4] == b"RIFF":
+        end = file.seek(0, os.SEEK_END)
+        at = 12
+        while at + 8 <= end:
+            file.seek(at)
+            chunk = file.read(8)
+            size = int.from_bytes(chunk[4:], "little")
+            if chunk[:4] == b"data":
+                there = end - at - 8
+                # Streams are written with a size of 0 or of nearly 2^31 or 2^32: not known.
+                if there < size < 0x7FFF0000:
+                    raise UnreadableMedia(
+                        f"{name}: it is truncated: {there} of the {size} bytes of sound it states"
+                    )
+                break
+            at += 8 + size + size % 2
+    file.seek(0)
 
 
 def _decode(sound: Any, name: str, max_seconds: float) -> np.ndarray:

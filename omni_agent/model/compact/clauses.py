@@ -81,15 +81,21 @@ _BREAKS = frozenset("!?;—。！？；，、：…\n")
 _WIDE_SENTENCE = frozenset("。！？；…")
 _WIDE_COMMA = frozenset("，、：")
 _BREAK_BEFORE = frozenset(
-    """and or but with in on at for from because so which who when while until if by then than
-    where after before about into near""".split()
-)
+    {
+        "and", "or", "but", "with", "in", "on", "at", "for", "from", "because", "so",
+        "which", "who", "when", "while", "until", "if", "by", "then", "than", "where",
+        "after", "before", "about", "into", "near",
+    }
+)  # fmt: skip
 _WIDE_BREAK_AFTER = frozenset("的了和在是吗呢吧着过")
 
 _TITLES = frozenset(
-    """dr mr mrs ms prof st jr sr vs e.g i.e eg ie approx ca cf fig vol dept gen rep sen mt ft
-    inc ltd co resp incl excl min max temp tbsp tsp est""".split()
-)
+    {
+        "dr", "mr", "mrs", "ms", "prof", "st", "jr", "sr", "vs", "e.g", "i.e", "eg", "ie",
+        "approx", "ca", "cf", "fig", "vol", "dept", "gen", "rep", "sen", "mt", "ft", "inc",
+        "ltd", "co", "resp", "incl", "excl", "min", "max", "temp", "tbsp", "tsp", "est",
+    }
+)  # fmt: skip
 """With a full stop, these never end a sentence."""
 _DOUBTFUL = frozenset(
     ("no", "nos", "pp", "etc", "a.m", "p.m", "u.s", "u.k", "oz", "lb", "lbs", "hr", "hrs", "al")

@@ -99,7 +99,7 @@ class Voice:
         last punctuation asks for; it is empty where nothing can be spoken, as in "🙂".
         Raises SettingsError for a voice, language or speed there is not, SpeechCancelled.
         """
-        info = self._info(voice or self.default_voice(language))
+        info = self.info(voice or self.default_voice(language))
         self.default_voice(language)
         if not 0.5 <= speed <= 2.0:
             raise SettingsError(f"speed is {speed}, and has to be between 0.5 and 2")
@@ -126,7 +126,7 @@ class Voice:
         """Do the slow first things now: load the phonemes of a language, run the net once."""
         self.speak("好。" if language == "zh" else "Okay.", None, language)
 
-    def _info(self, name: str) -> VoiceInfo:
+    def info(self, name: str) -> VoiceInfo:
         if name not in self._infos:
             raise SettingsError(f"there is no voice {name!r}; there are {', '.join(self._infos)}")
         return self._infos[name]
