@@ -23,7 +23,7 @@ from omni_agent.agent import Agent
 from omni_agent.agents.kitchen import kitchen
 from omni_agent.agents.street_guide import street_guide
 from omni_agent.conversation import Conversation
-from omni_agent.events import ToolStarted
+from omni_agent.events import ToolFinished, ToolStarted
 from omni_agent.messages import ToolCall
 from omni_agent.model.select import open_model
 
@@ -76,7 +76,7 @@ async def _first_call(agent: Agent, utterance: dict[str, Any]) -> tuple[ToolCall
 async def _call_in(conversation: Conversation, text: str) -> ToolCall | None:
     async with aclosing(conversation.stream(text, speak=False)) as events:
         async for event in events:
-            if isinstance(event, ToolStarted):
+            if isinstance(event, ToolStarted | ToolFinished):
                 return event.call
     return None
 

@@ -29,6 +29,9 @@ EXAMPLES = (
     Exchange("What is the capital of Italy?", "Rome, the home of a good carbonara."),
     Exchange("你会做饭吗？", "我没有手，不过我可以一步一步教你。"),
     Exchange("How do I know the oil is hot enough?", "A breadcrumb dropped in should sizzle."),
+    Exchange("I made soup for my mother yesterday", "That was kind! Did she like it?"),
+    Exchange("牛奶放冰箱能放几天？", "开封后最好三天内喝完。"),
+    Exchange("You are very patient with me", "We have all the time in the world."),
     Exchange("你觉得辣的好吃吗？", "我尝不到味道，但很多人都离不开辣。"),
 )
 

@@ -34,6 +34,10 @@ EXAMPLES = (
     Exchange("谢谢，再见", "不客气，路上小心！"),
     Exchange("What is the tallest mountain?", "Mount Everest, 8,849 metres high."),
     Exchange("你叫什么名字？", "我是你的街头向导，随时都在。"),
+    Exchange("How old is this city?", "Helsinki was founded in 1550."),
+    Exchange("我昨天在一家餐厅丢了伞", "真可惜，打电话问问他们吧。"),
+    Exchange("I never drink coffee after noon", "Wise, you will sleep better."),
+    Exchange("芬兰有多少个湖？", "大约有十八万八千个。"),
 )
 
 

@@ -99,6 +99,7 @@ class Timers:
             ("How long is left on the timer?", {}),
             ("What timers are running?", {}),
             ("计时器还剩多久？", {}),
+            ("哪些计时器还在走？", {}),
         ]
     )
     def list_timers(self, ctx: ToolContext) -> Say:
@@ -125,6 +126,7 @@ class Timers:
             ("Cancel the pasta timer", {"name": "pasta"}),
             ("Stop the timer", {}),
             ("取消鸡蛋的计时器", {"name": "鸡蛋"}),
+            ("别计时了", {}),
         ]
     )
     def cancel_timer(self, ctx: ToolContext, name: str = "") -> Say:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from omni_agent.clock import Clock
@@ -29,15 +29,14 @@ from omni_agent.messages import (
 )
 from omni_agent.model.base import Finished, MalformedCall, ModelEvent, ResponseOptions
 from omni_agent.model.compact.language import language_of
-from omni_agent.model.compact.prompt import Prompt, Turn
+from omni_agent.model.compact.prompt import CALL_FROM, WORDS, Prompt, Turn, probability_of_call
 from omni_agent.model.compact.speech import Speech
-from omni_agent.model.compact.thinker import Completed, Thinker
+from omni_agent.model.compact.thinker import Completed, Sampling, Thinker
 from omni_agent.model.tool_gate import ToolGate, Words
 
 if TYPE_CHECKING:
-    from omni_agent.model.compact.eyes import Eyes
-
     from omni_agent.model.compact.ears import Ears, Listener
+    from omni_agent.model.compact.eyes import Eyes
 
 logger = logging.getLogger("omni_agent.model")
 
@@ -252,18 +251,10 @@ class CompactSession:
     ) -> AsyncGenerator[str | Completed, None]:
         """The completion; while the context is too full, the older half of the past is dropped."""
         while True:
-            slot = await self._slot()
-            pieces = self._organs.thinker.complete(
-                self._prompt.render([*self._past, turn]),
-                slot=slot,
-                max_tokens=options.max_tokens,
-                grammar=self._prompt.grammar(may_call=may_call),
-                temperature=options.temperature,
-                seed=options.seed,
-            )
+            answer = self._answer(turn, options, may_call=may_call)
             try:
-                async with aclosing(pieces):
-                    async for piece in pieces:
+                async with aclosing(answer):
+                    async for piece in answer:
                         yield piece
                 return
             except ContextFull:
@@ -271,6 +262,33 @@ class CompactSession:
                     raise
                 logger.info("the context is full: the older half of the conversation leaves it")
                 del self._past[: (len(self._past) + 1) // 2]
+
+    async def _answer(
+        self, turn: Turn, options: ResponseOptions, *, may_call: bool
+    ) -> AsyncGenerator[str | Completed, None]:
+        """Decide on the first token between a call and words, then go on with that."""
+        thinker, slot = self._organs.thinker, await self._slot()
+        prompt = self._prompt.render([*self._past, turn])
+        sampling = Sampling(temperature=options.temperature, seed=options.seed)
+        first = await thinker.first_token(
+            prompt, slot=slot, sampling=replace(sampling, grammar=WORDS)
+        )
+        calls = may_call and probability_of_call(first.likely) >= CALL_FROM
+        if calls:
+            sampling = replace(sampling, grammar=self._prompt.calls)
+        elif first.text:
+            prompt += first.text
+            yield first.text
+        else:
+            yield Completed("done", first.usage)
+            return
+        rest = thinker.complete(prompt, slot=slot, max_tokens=options.max_tokens, sampling=sampling)
+        async with aclosing(rest):
+            async for piece in rest:
+                if isinstance(piece, Completed):
+                    yield Completed(piece.reason, _since(first.usage, piece.usage))
+                else:
+                    yield piece
 
     async def _slot(self) -> int:
         return await self._organs.thinker.open_slot(self._id, self._prompt.fixed)
@@ -321,3 +339,9 @@ class _Found:
 
 async def _one(text: str) -> AsyncGenerator[str, None]:
     yield text
+
+
+def _since(first: Usage, rest: Usage) -> Usage:
+    """Two requests, one answer: the prompt counts once, as it stood before the first."""
+    words = rest.prompt_tokens - first.prompt_tokens
+    return Usage(first.prompt_tokens, first.cached_tokens, words + rest.completion_tokens)

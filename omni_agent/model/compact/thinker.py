@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import math
 import secrets
 import threading
 from collections.abc import AsyncGenerator, Callable
@@ -31,6 +32,9 @@ PREFILL_BLOCK = 32
 KEPT_STATES = 12
 """Saved prompts on disk (tens of megabytes each); the least recently used go first."""
 
+ALTERNATIVES = 12
+"""How many tokens `first_token` tells the probability of."""
+
 Progress = Callable[[int, int], None]
 """Told (tokens done, tokens in all) while a prompt is prefilled."""
 
@@ -40,6 +44,27 @@ class Completed:
     """The end of a completion."""
 
     reason: Literal["done", "length"]
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are chosen; `grammar` in llguidance's language bounds what can be said."""
+
+    temperature: float = 0.0
+    seed: int | None = None
+    grammar: str | None = None
+
+
+GREEDY = Sampling()
+
+
+@dataclass(frozen=True, slots=True)
+class FirstToken:
+    """`text` is empty where the answer would end at once. `likely`: token → probability."""
+
+    text: str
+    likely: dict[str, float]
     usage: Usage
 
 
@@ -100,27 +125,14 @@ class Thinker:
         *,
         slot: int,
         max_tokens: int,
-        grammar: str | None = None,
-        temperature: float = 0.0,
-        seed: int | None = None,
+        sampling: Sampling = GREEDY,
         on_progress: Progress | None = None,
     ) -> AsyncGenerator[str | Completed, None]:
         """Stream pieces of text, then `Completed`. Closing the iterator stops the work.
 
         Raises ContextFull if the prompt does not fit, GenerationError if llama.cpp fails.
         """
-        body: dict[str, Any] = {
-            "prompt": prompt,
-            "id_slot": slot,
-            "n_predict": max_tokens,
-            "temperature": temperature,
-            "seed": -1 if seed is None else seed,
-            "cache_prompt": True,
-            "stream": True,
-            "return_progress": True,  # a chunk per prefilled block, so that a cancel lands there
-        }
-        if grammar is not None:
-            body["grammar"] = grammar
+        body = self._body(prompt, slot, max_tokens, sampling)
         reason: Literal["done", "length"] = "done"
         async with aclosing(self._chunks(body)) as chunks:
             async for chunk in chunks:
@@ -131,11 +143,8 @@ class Thinker:
                         yield choice["text"]
                     if choice["finish_reason"] == "length":
                         reason = "length"
-                if usage := chunk.get("usage"):
-                    cached = usage["prompt_tokens_details"]["cached_tokens"]
-                    yield Completed(
-                        reason, Usage(usage["prompt_tokens"], cached, usage["completion_tokens"])
-                    )
+                if usage := _usage(chunk):
+                    yield Completed(reason, usage)
 
     async def prefill(self, prompt: str, *, slot: int, on_progress: Progress | None = None) -> None:
         """Take `prompt` into the slot's KV cache."""
@@ -143,6 +152,20 @@ class Thinker:
         async with aclosing(pieces):
             async for _ in pieces:
                 pass
+
+    async def first_token(self, prompt: str, *, slot: int, sampling: Sampling) -> FirstToken:
+        """The token that the answer would begin with, and what else it might have been."""
+        body = self._body(prompt, slot, 1, sampling) | {"n_probs": ALTERNATIVES}
+        text, likely, usage = "", {}, Usage()
+        async with aclosing(self._chunks(body)) as chunks:
+            async for chunk in chunks:
+                for choice in chunk["choices"]:
+                    text += choice["text"]
+                    for token in (choice.get("logprobs") or {"content": []})["content"]:
+                        for other in token["top_logprobs"]:
+                            likely[other["token"]] = math.exp(other["logprob"])
+                usage = _usage(chunk) or usage
+        return FirstToken(text, likely, usage)
 
     async def open_slot(
         self, owner: str, fixed: str, *, on_progress: Progress | None = None
@@ -174,6 +197,19 @@ class Thinker:
         self._http.close()
         self._workers.shutdown(wait=True, cancel_futures=True)
         del self._server
+
+    def _body(self, prompt: str, slot: int, max_tokens: int, sampling: Sampling) -> dict[str, Any]:
+        return {
+            "prompt": prompt,
+            "id_slot": slot,
+            "n_predict": max_tokens,
+            "temperature": sampling.temperature,
+            "seed": -1 if sampling.seed is None else sampling.seed,
+            "cache_prompt": True,
+            "stream": True,
+            "return_progress": True,  # a chunk per prefilled block, so that a cancel lands there
+            **({} if sampling.grammar is None else {"grammar": sampling.grammar}),
+        }
 
     async def _chunks(self, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         """What llama.cpp streams, carried from its worker thread into this event loop."""
@@ -237,3 +273,11 @@ class Thinker:
         reply = self._http.post(f"/slots/{slot}?action={action}", json={"filename": name})
         if reply.is_error:
             raise GenerationError(f"cannot {action} the prompt state {name}: {reply.text}")
+
+
+def _usage(chunk: dict[str, Any]) -> Usage | None:
+    told = chunk.get("usage")
+    if not told:
+        return None
+    cached = told["prompt_tokens_details"]["cached_tokens"]
+    return Usage(told["prompt_tokens"], cached, told["completion_tokens"])

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from omni_agent.clock import SYSTEM_CLOCK
 from omni_agent.errors import SettingsError, ToolError
@@ -25,6 +25,8 @@ from omni_agent.tools.places.place import (
 from omni_agent.tools.places.preferences import QUERY, Preferences, preferences_from
 from omni_agent.tools.places.ranking import Ranked, rank
 from omni_agent.tools.places.talk import Talks, best_named, is_ordinal
+
+Diet = Literal["vegan", "vegetarian", "gluten-free", "lactose-free", "halal", "kosher"]
 
 logger = logging.getLogger("omni_agent.tools.places")
 
@@ -70,6 +72,18 @@ class StreetGuide:
             ("我想吃点辣的。", {"what": "辣的"}),
             ("Any pizza place a wheelchair can get into?", {"what": "pizza", "wheelchair": True}),
             ("哪里可以吃饭？", {}),
+            (
+                "Is there anything Greek that is nice for Saturday?",
+                {"what": "Greek", "open_now": False},
+            ),
+            ("有没有清真的面馆？", {"what": "面", "diet": "halal"}),
+            ("We're craving ice cream!", {"what": "ice cream"}),
+            ("走十分钟以内有面包店吗", {"what": "面包店", "within_minutes": 10}),
+            ("A beer would be lovely now.", {"what": "beer"}),
+            ("想吃点热乎的，火锅之类的", {"what": "火锅"}),
+            ("走路一刻钟以内有酒吧吗？", {"what": "酒吧", "within_minutes": 15}),
+            ("明天晚上想去吃法国菜", {"what": "法国菜", "open_now": False}),
+            ("My stomach is rumbling, something Thai?", {"what": "Thai"}),
         ],
     )
     async def find_places(
@@ -77,7 +91,7 @@ class StreetGuide:
         ctx: ToolContext,
         what: str = "",
         open_now: bool = True,
-        diet: str | None = None,
+        diet: Diet | None = None,
         within_minutes: int | None = None,
         wheelchair: bool = False,
     ) -> Say:
@@ -86,7 +100,7 @@ class StreetGuide:
         Args:
             what: Food, drink, kind of place or name.
             open_now: False to include closed places.
-            diet: vegan, vegetarian, gluten-free, lactose-free, halal or kosher.
+            diet: Only for people who eat nothing else.
             within_minutes: Longest walk in minutes.
             wheelchair: True if a wheelchair must get in.
         """
@@ -152,6 +166,10 @@ class StreetGuide:
             ("第一家几点关门？", {"name": "第一家"}),
             ("What's the phone number of Ekberg?", {"name": "Ekberg"}),
             ("那里的地址是什么？", {"name": "那里"}),
+            ("When does Fafa's open on Sundays?", {"name": "Fafa's"}),
+            ("Kappeli 可以坐外面吗？", {"name": "Kappeli"}),
+            ("Have they got a website?", {}),
+            ("最后那家有电话吗？", {"name": "最后那家"}),
         ],
     )
     async def place_details(self, ctx: ToolContext, name: str = "") -> Say:
@@ -173,6 +191,9 @@ class StreetGuide:
             ("Which way is the third one?", {"name": "the third one"}),
             ("去 Ekberg 怎么走？", {"name": "Ekberg"}),
             ("How far is it to Café Aalto?", {"name": "Café Aalto"}),
+            ("Okay, show me the way to the first one", {"name": "the first one"}),
+            ("Strindberg 远不远，在哪个方向？", {"name": "Strindberg"}),
+            ("就去第二家吧，往哪走？", {"name": "第二家"}),
         ],
     )
     async def directions_to(self, ctx: ToolContext, name: str = "") -> Say:
@@ -193,6 +214,8 @@ class StreetGuide:
             ("我在哪里？", {}),
             ("What street is this?", {}),
             ("这是什么地方？", {}),
+            ("I'm lost, what's this square called?", {}),
+            ("我现在站在哪条路上？", {}),
         ],
     )
     async def where_am_i(self, ctx: ToolContext) -> Say:

@@ -64,6 +64,7 @@ class Kitchen:
             self.scale_recipe,
             self.where_am_i,
             *timed,
+            self.convert_measure,
             self.finish_recipe,
         )
 
@@ -77,6 +78,13 @@ class Kitchen:
             ("有什么汤？不要海鲜", {"query": "汤", "without": ["海鲜"]}),
             ("Do you know a good Indian curry?", {"query": "Indian curry"}),
             ("推荐一道川菜吧", {"query": "川菜"}),
+            (
+                "There is only chicken and rice left, any idea?",
+                {"ingredients": ["chicken", "rice"]},
+            ),
+            ("有什么十五分钟能做好的早餐？", {"query": "早餐", "max_minutes": 15}),
+            ("A dessert without nuts, please", {"query": "dessert", "without": ["nuts"]}),
+            ("冰箱里只剩土豆和牛肉了", {"ingredients": ["土豆", "牛肉"]}),
         ]
     )
     def find_recipe(
@@ -120,6 +128,8 @@ class Kitchen:
             ("Let's make pizza", {"name": "pizza"}),
             ("教我做饺子", {"name": "饺子"}),
             ("Go back to the curry", {"name": "curry"}),
+            ("今晚五个人吃红烧肉", {"name": "红烧肉", "servings": 5}),
+            ("Okay, the banana bread it is", {"name": "banana bread"}),
         ]
     )
     def start_recipe(self, ctx: ToolContext, name: str, servings: int | None = None) -> Say:
@@ -145,6 +155,8 @@ class Kitchen:
             ("Done, go on", {}),
             ("好了，然后呢？", {}),
             ("OK, I've done that", {}),
+            ("水开了，接下来呢？", {}),
+            ("The garlic is chopped, what now?", {}),
         ]
     )
     def next_step(self, ctx: ToolContext) -> Say:
@@ -152,7 +164,12 @@ class Kitchen:
         return _told(self._guide(ctx).next(language=ctx.language), ctx)
 
     @tool(
-        examples=[("Go back one step", {}), ("上一步是什么？", {}), ("What was before that?", {})]
+        examples=[
+            ("Go back one step", {}),
+            ("上一步是什么？", {}),
+            ("What was before that?", {}),
+            ("等一下，回到前面那一步", {}),
+        ]
     )
     def previous_step(self, ctx: ToolContext) -> Say:
         """Go back to the step before."""
@@ -164,6 +181,8 @@ class Kitchen:
             ("再说一遍", {}),
             ("Sorry, I didn't catch that", {}),
             ("刚才那步我没听清", {}),
+            ("It was too loud here, what was it?", {}),
+            ("啊？你刚说什么？", {}),
         ]
     )
     def repeat_step(self, ctx: ToolContext) -> Say:
@@ -176,6 +195,7 @@ class Kitchen:
             ("跳到第五步", {"number": 5}),
             ("Start over from the beginning", {"number": 1}),
             ("What is the last step?", {"number": -1}),
+            ("从头再来", {"number": 1}),
         ]
     )
     def go_to_step(self, ctx: ToolContext, number: int) -> Say:
@@ -192,13 +212,22 @@ class Kitchen:
             ("How long until it is ready?", {}),
             ("做到第几步了？", {}),
             ("还要多久？", {}),
+            ("How many steps are still to come?", {}),
         ]
     )
     def where_am_i(self, ctx: ToolContext) -> Say:
         """Tell the current dish, the step, and how long is left."""
         return _told(self._guide(ctx).where(language=ctx.language), ctx)
 
-    @tool(examples=[("I'm finished cooking", {}), ("菜做好了，谢谢", {}), ("Stop the recipe", {})])
+    @tool(
+        examples=[
+            ("I'm finished cooking", {}),
+            ("菜做好了，谢谢", {}),
+            ("Stop the recipe", {}),
+            ("不做了，算了吧", {}),
+            ("That's it, we are eating now", {}),
+        ]
+    )
     def finish_recipe(self, ctx: ToolContext) -> Say:
         """End the recipe: the dish is ready or given up."""
         return _told(self._guide(ctx).finish(language=ctx.language), ctx)
@@ -211,6 +240,8 @@ class Kitchen:
             ("要放多少糖？", {"ingredient": "糖"}),
             ("How many eggs do I need?", {"ingredient": "eggs"}),
             ("酱油放几勺？", {"ingredient": "酱油"}),
+            ("And the butter, how much was it?", {"ingredient": "butter"}),
+            ("鸡蛋要几个来着？", {"ingredient": "鸡蛋"}),
         ]
     )
     def how_much(self, ctx: ToolContext, ingredient: str) -> Say:
@@ -227,6 +258,8 @@ class Kitchen:
             ("需要哪些材料？", {}),
             ("Read me the ingredients", {}),
             ("What goes into a tiramisu?", {"dish": "tiramisu"}),
+            ("做饺子要买什么？", {"dish": "饺子"}),
+            ("What should I get from the shop for a paella?", {"dish": "paella"}),
         ]
     )
     def list_ingredients(self, ctx: ToolContext, dish: str = "") -> Say:
@@ -247,6 +280,8 @@ class Kitchen:
             ("What pans do I need?", {}),
             ("要用什么锅？", {}),
             ("Which tools do I need?", {}),
+            ("Do I need a mixer for this?", {}),
+            ("锅碗瓢盆要准备哪些？", {}),
         ]
     )
     def list_cookware(self, ctx: ToolContext) -> Say:
@@ -274,6 +309,8 @@ class Kitchen:
             ("Yes, set the timer", {}),
             ("好，帮我计时", {}),
             ("Start the timer for this step", {}),
+            ("It's simmering now, start counting", {}),
+            ("下锅了，开始计时吧", {}),
         ]
     )
     def start_step_timer(self, ctx: ToolContext) -> Say:
@@ -298,6 +335,7 @@ class Kitchen:
                 {"value": 1, "unit": "cup", "to": "g", "ingredient": "flour"},
             ),
             ("200克等于多少盎司？", {"value": 200, "unit": "g", "to": "oz"}),
+            ("一杯水是多少毫升？", {"value": 1, "unit": "杯", "to": "毫升"}),
         ]
     )
     def convert_measure(
