@@ -27,6 +27,7 @@ class Ledger:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._kinds: tuple[int, dict[str, int]] = (-1, {})
 
     # --- writing -----------------------------------------------------------------------------
 
@@ -119,7 +120,11 @@ class Ledger:
 
     def kinds(self) -> dict[str, int]:
         """How many memories there are of each kind."""
-        return dict(self._store.rows("SELECT kind, count(*) FROM memories GROUP BY kind"))
+        version = self._store.version
+        if self._kinds[0] != version:
+            counted = self._store.rows("SELECT kind, count(*) FROM memories GROUP BY kind")
+            self._kinds = (version, dict(counted))
+        return self._kinds[1]
 
     def turns(self, conversation: str, limit: int) -> tuple[TurnRecord, ...]:
         """The last `limit` turns of a conversation, oldest first."""
@@ -164,9 +169,8 @@ class Ledger:
         )
         return [r[0] for r in rows] if telling else []
 
-    def rarity(self, wanted: Iterable[str]) -> dict[str, float]:
+    def rarity(self, wanted: Iterable[str], total: int) -> dict[str, float]:
         """Inverse document frequency of each term."""
-        total = self._store.rows("SELECT count(*) FROM memories")[0][0]
         query = "SELECT doc FROM word_counts WHERE term = ?"
         found = {t: self._store.rows(query, (t,)) for t in wanted}
         return {t: rarity(total, rows[0][0] if rows else 0) for t, rows in found.items()}

@@ -154,8 +154,9 @@ class Memory:
         searched = [k for k in there if kinds is None or k in kinds]
         if not searched:
             return ()
-        rarity = parts.ledger.rarity(wanted)
-        ids = parts.ledger.containing(rarity, sum(there.values()), _CANDIDATES)
+        total = sum(there.values())
+        rarity = parts.ledger.rarity(wanted, total)
+        ids = parts.ledger.containing(rarity, total, _CANDIDATES)
         cosines: dict[str, float] = {}
         if (found := self._embed(query)) is not None:
             model, vector = found

@@ -1,6 +1,6 @@
 """Which memories a question is about: words, meaning and age, fused.
 
-    relevance = σ(20.1·cosine + 4.6·coverage + 1.4·(two scripts) − 6.8)
+    relevance = σ(20.0·cosine + 4.6·coverage + 1.4·(two scripts) − 6.7)
     score     = relevance · (0.9 + 0.1 · 0.5^(age / 30 days))
 
 `cosine` is of centred vectors (embed/centred.py), the best part of a long text. `coverage` is how
@@ -24,8 +24,8 @@ from omni_agent.events import RecalledMemory
 from omni_agent.memory.records import StoredMemory
 from omni_agent.memory.words import coverage, is_unspaced
 
-COSINE, COVERAGE, TWO_SCRIPTS, BIAS = 20.1, 4.6, 1.4, -6.8
-MIN_SCORE = 0.4
+COSINE, COVERAGE, TWO_SCRIPTS, BIAS = 20.0, 4.6, 1.4, -6.7
+MIN_SCORE = 0.3
 HALF_LIFE_DAYS = 30.0
 
 

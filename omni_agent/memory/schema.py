@@ -24,6 +24,7 @@ CREATE TABLE memories (
     language TEXT, slot TEXT, subject TEXT, predicate TEXT, object TEXT,
     valid_from REAL, valid_to REAL, superseded_by TEXT, source TEXT,
     indexed INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX memories_kind ON memories (kind);
 CREATE INDEX memories_of ON memories (turn);
 CREATE INDEX memories_slot ON memories (slot) WHERE slot IS NOT NULL;
 CREATE INDEX memories_source ON memories (source) WHERE source IS NOT NULL;

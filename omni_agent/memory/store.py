@@ -22,6 +22,7 @@ class Store:
         self._reader = schema.reader(self.path)
         self._writing = threading.RLock()
         self._reading = threading.RLock()
+        self.version = 0  # changes with every transaction; there is one owner, so it tells all
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -32,6 +33,7 @@ class Store:
                 try:
                     yield self._db
                     self._db.execute("COMMIT")
+                    self.version += 1
                 except BaseException:
                     if self._db.in_transaction:
                         self._db.execute("ROLLBACK")

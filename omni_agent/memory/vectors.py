@@ -109,7 +109,8 @@ class VectorLedger:
     ) -> list[str]:
         """Ids by cosine among the newest memories that are in no index from `behind` on."""
         rows = self._store.rows(
-            "SELECT m.id, v.vector FROM memories m JOIN vectors v ON v.memory = m.row "
+            "SELECT m.id, v.vector FROM memories m INDEXED BY memories_indexed "
+            "JOIN vectors v ON v.memory = m.row "
             "WHERE m.indexed < ? AND v.model = ? ORDER BY m.row DESC LIMIT ?",
             (behind, model, newest),
         )

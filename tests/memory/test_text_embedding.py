@@ -38,7 +38,7 @@ def test_a_question_finds_its_memory_across_languages(tmp_path, e5) -> None:
     with Memory(tmp_path, embedder=e5._embedder) as memory:
         for text in ["The car is on level three.", "It rained all week.", *answers.values()]:
             memory.remember(text)
-        memory.flush(60)
+        assert memory.flush()
         for question, answer in answers.items():
             assert [m.text for m in memory.recall(question)][:1] == [answer]
         for unrelated in ("What is the capital of France?", "讲个笑话吧。", "Set a timer, please."):
