@@ -8,13 +8,14 @@ import uuid
 from collections.abc import Sequence
 from typing import Literal
 
-from omni_agent.model.compact.eyes import Eyes
-
 from omni_agent.clock import SYSTEM_CLOCK, Clock
-from omni_agent.messages import Exchange, ToolSpec
+from omni_agent.media import Audio
+from omni_agent.messages import Exchange, Language, ToolSpec
 from omni_agent.model.base import ModelProfile
 from omni_agent.model.catalog import Catalog, catalog
 from omni_agent.model.compact.ears import Ears
+from omni_agent.model.compact.eyes import Eyes
+from omni_agent.model.compact.language import language_of
 from omni_agent.model.compact.prompt import Prompt
 from omni_agent.model.compact.session import CompactSession, Organs
 from omni_agent.model.compact.speech import Speech
@@ -24,7 +25,7 @@ from omni_agent.model.progress import PullProgress
 
 ThinkerName = Literal["thinker-1.5b", "thinker-0.5b"]
 
-CONTEXT_TOKENS = 4096
+CONTEXT_TOKENS = 6144
 MEMORY_TOKENS = 96
 """More recalled memory than this costs a second of prefill and confuses a 1.5B model."""
 
@@ -112,6 +113,13 @@ class CompactModel:
         )
         await self._organs.thinker.open_slot(id, prompt.fixed, on_progress=self._on_prefill)
         return session
+
+    async def speak(
+        self, text: str, *, voice: str | None = None, language: Language | None = None
+    ) -> Audio:
+        """Just say `text`, 24 kHz. Raises SettingsError for a voice there is not."""
+        spoken = language or language_of(text) or "en"
+        return await self._organs.speech.speaker(voice).voiced(text, spoken)
 
     async def close(self) -> None:
         for part in (self._organs.thinker, self._organs.speech, self._organs.ears):

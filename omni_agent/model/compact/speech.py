@@ -69,7 +69,7 @@ class Speaker:
 
         async def voice() -> None:
             while (clause := await clauses.get()) is not None:
-                audio = await self._voiced(clause.text, language)
+                audio = await self.voiced(clause.text, language)
                 if len(audio.samples):
                     events.put_nowait(AudioDelta(audio, clause.text_upto, now()))
 
@@ -93,7 +93,8 @@ class Speaker:
                 work.cancel()
                 await asyncio.wait([work])
 
-    async def _voiced(self, text: str, language: Language) -> Audio:
+    async def voiced(self, text: str, language: Language) -> Audio:
+        """The sound of one clause."""
         from omni_agent.model.compact.voice import CancelSpeech
 
         spoken = spoken_language(text, language)
