@@ -43,6 +43,10 @@ logger = logging.getLogger("omni_agent.model")
 CHARS_PER_TOKEN_AT_MOST = 8
 """A text longer than this many characters for every token of context cannot fit; said at once."""
 
+FIRST_STRETCH = 12
+"""Tokens thought before the first words are voiced. The rest is thought afterwards: the cores
+that would run ahead with the text are needed for the first sound."""
+
 
 @dataclass(frozen=True, slots=True)
 class Organs:

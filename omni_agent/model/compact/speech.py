@@ -55,6 +55,7 @@ class Speaker:
         now = self._speech.clock.monotonic
         events: asyncio.Queue[TextDelta | AudioDelta | None] = asyncio.Queue()
         clauses: asyncio.Queue[Clause | None] = asyncio.Queue()
+        speaking = asyncio.Event()  # the first clause is voiced
 
         async def think() -> None:
             splitter = ClauseSplitter()
@@ -63,6 +64,7 @@ class Speaker:
                     events.put_nowait(TextDelta(piece, now()))
                     for clause in splitter.push(piece):
                         clauses.put_nowait(clause)
+                        await speaking.wait()  # all cores for the first sound
             for clause in splitter.finish():
                 clauses.put_nowait(clause)
             clauses.put_nowait(None)
@@ -70,6 +72,7 @@ class Speaker:
         async def voice() -> None:
             while (clause := await clauses.get()) is not None:
                 audio = await self.voiced(clause.text, language)
+                speaking.set()
                 if len(audio.samples):
                     events.put_nowait(AudioDelta(audio, clause.text_upto, now()))
 
