@@ -13,6 +13,11 @@ from typer.core import TyperGroup
 from omni_agent.errors import OmniAgentError
 
 COMMANDS = {
+    "try": "omni_agent.cli.try_out",
+    "ask": "omni_agent.cli.ask",
+    "chat": "omni_agent.cli.chat",
+    "talk": "omni_agent.cli.talk",
+    "memory": "omni_agent.cli.memory",
     "models": "omni_agent.cli.models",
 }
 """Command → the module whose typer app, named `app`, it runs. Their imports must stay light."""
