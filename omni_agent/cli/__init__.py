@@ -18,6 +18,7 @@ COMMANDS = {
     "chat": "omni_agent.cli.chat",
     "talk": "omni_agent.cli.talk",
     "memory": "omni_agent.cli.memory",
+    "doctor": "omni_agent.cli.doctor",
     "models": "omni_agent.cli.models",
 }
 """Command → the module whose typer app, named `app`, it runs. Their imports must stay light."""
