@@ -1,6 +1,6 @@
 """From the end of the user's speech to the first sample of the spoken answer.
 
-    python -m benchmarks.first_audio
+    python benchmarks/first_audio.py
 
 Twenty questions that need no tool, spoken by the project's own voice and fed at the pace of
 speech, to the kitchen agent with all its tools. Beside it, the same parts in the same process one
@@ -18,8 +18,8 @@ import time
 from typing import Any
 
 import numpy as np
+from report import report
 
-from benchmarks.report import report
 from omni_agent.agent import Agent
 from omni_agent.agents.kitchen import kitchen
 from omni_agent.events import AudioDelta, Reply, TurnFinished

@@ -1,8 +1,8 @@
 """Does the model call the right tool with the right arguments, and keep quiet where none is due?
 
-python -m benchmarks.tool_choice                 # the half that was not tuned on
-python -m benchmarks.tool_choice --split tune    # the half that was
-python -m benchmarks.tool_choice --set fresh     # a hundred more
+python benchmarks/tool_choice.py                 # the half that was not tuned on
+python benchmarks/tool_choice.py --split tune    # the half that was
+python benchmarks/tool_choice.py --set fresh     # a hundred more
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import report
+from report import report
+
 from omni_agent.agent import Agent
 from omni_agent.agents.kitchen import kitchen
 from omni_agent.agents.street_guide import street_guide

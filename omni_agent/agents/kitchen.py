@@ -32,6 +32,12 @@ EXAMPLES = (
     Exchange("I made soup for my mother yesterday", "That was kind! Did she like it?"),
     Exchange("牛奶放冰箱能放几天？", "开封后最好三天内喝完。"),
     Exchange("You are very patient with me", "We have all the time in the world."),
+    Exchange("What wine suits roast lamb?", "A full red, such as a Rioja."),
+    Exchange("怎么挑熟透的西瓜？", "拍一拍，声音闷的比较熟。"),
+    Exchange("How long does fresh fish keep?", "A day in the fridge, two at the most."),
+    Exchange("吃饺子蘸什么好？", "醋加一点辣油，最经典。"),
+    Exchange("Is brown rice healthier than white?", "It has more fibre and minerals."),
+    Exchange("豆腐是用什么做的？", "豆腐是用黄豆做的。"),
     Exchange("你觉得辣的好吃吗？", "我尝不到味道，但很多人都离不开辣。"),
 )
 

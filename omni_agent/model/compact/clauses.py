@@ -74,7 +74,7 @@ _SHORT = 20
 """Shorter sentences than this, in phonemes, go together with the next one."""
 _LONGEST = 600
 """Characters after which a clause ends wherever it is: no reply is written like that."""
-_FIRST_WORDS, _FIRST_WORDS_MOST = 5, 9
+_FIRST_WORDS, _FIRST_WORDS_MOST = 3, 6
 _LATER_SIZE, _LATER_SIZE_MOST = 140, 220
 
 _BREAKS = frozenset("!?;—。！？；，、：…\n")
@@ -171,7 +171,7 @@ def _is_list_number(text: str, word: str) -> bool:
 def _break_without_mark(text: str, size: int, *, first: bool) -> int:
     """A place to breathe where no punctuation comes: before a small word, or after a particle."""
     if _is_wide(text[-1]):
-        least, most = (48, 80) if first else (_LATER_SIZE, _LATER_SIZE_MOST)
+        least, most = (24, 48) if first else (_LATER_SIZE, _LATER_SIZE_MOST)
         due = size >= most or (size >= least and text[-1] in _WIDE_BREAK_AFTER)
         return len(text) if due else 0
     if not text[-1].isspace():

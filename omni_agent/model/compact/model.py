@@ -110,6 +110,7 @@ class CompactModel:
             id=id,
             voice=voice,
             tool_names=frozenset(spec.name for spec in tools),
+            hints=_vocabulary(tools),
         )
         await self._organs.thinker.open_slot(id, prompt.fixed, on_progress=self._on_prefill)
         return session
@@ -124,3 +125,16 @@ class CompactModel:
     async def close(self) -> None:
         for part in (self._organs.thinker, self._organs.speech, self._organs.ears):
             await asyncio.to_thread(part.close)
+
+
+def _vocabulary(tools: Sequence[ToolSpec]) -> tuple[str, ...]:
+    """Words the user may well say, for the ears: names in the tools' examples, longest first."""
+    spoken = (
+        value
+        for spec in tools
+        for example in spec.examples
+        for argument in example.arguments.values()
+        for value in (argument if isinstance(argument, list) else [argument])
+        if isinstance(value, str)
+    )
+    return tuple(sorted({word for word in spoken if len(word) > 1}, key=lambda w: (-len(w), w)))
