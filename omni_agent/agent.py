@@ -4,25 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Sequence
-from contextlib import aclosing
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
+from os import PathLike
+from typing import TYPE_CHECKING, Protocol
 
 from omni_agent.clock import SYSTEM_CLOCK, Clock
 from omni_agent.conversation import Conversation
-from omni_agent.errors import SettingsError
+from omni_agent.errors import SettingsError, UsageError
 from omni_agent.events import Event, Reply
+from omni_agent.loop_thread import LoopThread, refuse_in_a_loop
 from omni_agent.messages import Exchange, Language
 from omni_agent.model.base import ModelSession, OmniModel
-from omni_agent.tools.base import Position, Tool, TransientMemory
+from omni_agent.tools.base import Position, Tool, ToolContext, TransientMemory, home_loop
 from omni_agent.tools.runner import Approver, ToolRunner
 
 if TYPE_CHECKING:
     from omni_agent.conversation import Input
     from omni_agent.memory.memory import Memory
 
-T = TypeVar("T")
+
+class Lasting(Protocol):
+    """Something behind tools that outlives a turn and a process, such as timers."""
+
+    def restore(self, context: ToolContext) -> None:
+        """Take up what an earlier process left; called in a worker thread before the first turn.
+
+        `context` is that of the first conversation.
+        """
+        ...
+
+    def close(self) -> None:
+        """Called in the event loop when the agent is closed."""
+        ...
 
 
 class Agent:
@@ -34,7 +48,8 @@ class Agent:
     `model` is an opened model or a name for `open_model`; agents with the same name share one
     loaded model. `memory` is a `Memory`, or a folder to keep one in; None remembers nothing
     beyond the conversation. `examples` show a small model how to answer without a tool.
-    `prepare` is awaited once before the first turn, for tools that load something.
+    `prepare` is awaited once before the first turn, for tools that load something; what is
+    `lasting` is restored then, and closed with the agent.
     `ask` and `stream` go on with the agent's own conversation; `conversation()` opens others.
     """
 
@@ -46,7 +61,7 @@ class Agent:
         tools: Sequence[Tool] = (),
         examples: Sequence[Exchange] = (),
         model: OmniModel | str = "auto",
-        memory: Memory | str | Path | None = None,
+        memory: Memory | str | PathLike[str] | None = None,
         voice: str | None = None,
         language: Language = "en",
         place: Position | None = None,
@@ -56,8 +71,11 @@ class Agent:
         tool_timeout: float = 30.0,
         recall_limit: int = 3,
         prepare: Callable[[], Awaitable[None]] | None = None,
+        lasting: Sequence[Lasting] = (),
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        if isinstance(people, str):
+            raise SettingsError(f"people={people!r} is one text; give a list of names")
         if max_steps < 1:
             raise SettingsError(f"max_steps={max_steps}: an agent needs at least one step")
         self.instructions = instructions
@@ -76,9 +94,13 @@ class Agent:
         self._model = model
         self._place = place
         self._prepare = prepare
+        self._lasting = tuple(lasting)
+        self._starting = asyncio.Lock()
+        self._prepared = self._restored = self._closed = False
         self._conversations: list[Conversation] = []
         self._own: Conversation | None = None
-        self._loop: _LoopThread | None = None
+        self._loop: LoopThread | None = None
+        self._making_thread = threading.Lock()
 
     # --- asking ------------------------------------------------------------------------------
 
@@ -91,45 +113,45 @@ class Agent:
         """
         return await self._own_conversation().ask(*inputs, speak=speak)
 
-    async def stream(
-        self, *inputs: Input, speak: bool | None = None
-    ) -> AsyncGenerator[Event, None]:
+    def stream(self, *inputs: Input, speak: bool | None = None) -> AsyncGenerator[Event, None]:
         """The same as events, while they happen. Closing the iterator cancels the turn."""
-        async with aclosing(self._own_conversation().stream(*inputs, speak=speak)) as events:
-            async for event in events:
-                yield event
+        return self._own_conversation().stream(*inputs, speak=speak)
 
     def ask_sync(self, *inputs: Input, speak: bool | None = None) -> Reply:
-        """`ask` for programs without an event loop."""
+        """`ask` for programs without an event loop, from any thread; ctrl-C cancels the turn."""
+        refuse_in_a_loop("ask_sync", use="await ask")
         return self._thread().run(self.ask(*inputs, speak=speak))
 
     def stream_sync(self, *inputs: Input, speak: bool | None = None) -> Iterator[Event]:
-        """`stream` for programs without an event loop."""
-        thread = self._thread()
-        events = self.stream(*inputs, speak=speak)
-        try:
-            while True:
-                try:
-                    yield thread.run(anext(events))
-                except StopAsyncIteration:
-                    return
-        finally:
-            thread.run(events.aclose())
+        """`stream` for programs without an event loop. The turn runs ahead of who reads it."""
+        refuse_in_a_loop("stream_sync", use="async for … in stream")
+        return self._thread().iterate(self.stream(*inputs, speak=speak))
 
     def conversation(self, id: str | None = None, *, place: Position | None = None) -> Conversation:
         """Open another conversation with this agent, with a context of its own."""
+        if self._closed:
+            raise UsageError(f"the agent {self.name!r} is closed; make a new one")
         conversation = Conversation(self, id, place or self._place)
         self._conversations.append(conversation)
         return conversation
 
     # --- life --------------------------------------------------------------------------------
 
-    async def open_session(self) -> ModelSession:
-        """A session of the agent's model, with its instructions and tools in it."""
+    async def open_session(self, context: ToolContext | None = None) -> ModelSession:
+        """A session of the agent's model, with its instructions and tools in it.
+
+        The first one prepares the agent, and restores with `context` what lasts.
+        """
         model = await self.open_model()
-        if self._prepare is not None:
-            prepare, self._prepare = self._prepare, None
-            await prepare()
+        async with self._starting:
+            if not self._prepared and self._prepare is not None:
+                await self._prepare()
+            self._prepared = True
+            if not self._restored and context is not None:
+                home_loop.set(asyncio.get_running_loop())
+                for lasting in self._lasting:
+                    await asyncio.to_thread(lasting.restore, context)
+                self._restored = True
         return await model.open_session(
             self.instructions, self.runner.specs, self.voice, self.examples
         )
@@ -143,18 +165,29 @@ class Agent:
         return self._model
 
     async def close(self) -> None:
-        """End all conversations and flush the memory. A shared model stays loaded."""
-        for conversation in self._conversations:
-            await conversation.close()
-        self._conversations.clear()
+        """End all conversations and what lasts, flush the memory. A shared model stays loaded.
+
+        May be called twice.
+        """
+        self._closed = True
         self._own = None
-        if self.memory is not None and self._owns_memory:
-            await asyncio.to_thread(self.memory.close)
+        async with AsyncExitStack() as stack:  # one that fails keeps none of the others open
+            if self.memory is not None and self._owns_memory:
+                stack.push_async_callback(asyncio.to_thread, self.memory.close)
+            for lasting in self._lasting if self._restored else ():
+                stack.callback(lasting.close)
+            self._restored = False
+            while self._conversations:
+                stack.push_async_callback(self._conversations.pop().close)
 
     def close_sync(self) -> None:
-        thread, self._loop = self._thread(), None
-        thread.run(self.close())
-        thread.stop()
+        refuse_in_a_loop("close_sync", use="await close")
+        thread = self._thread()
+        try:
+            thread.run(self.close())
+        finally:
+            self._loop = None
+            thread.stop()
 
     async def __aenter__(self) -> Agent:
         return self
@@ -168,45 +201,28 @@ class Agent:
     def __exit__(self, *_: object) -> None:
         self.close_sync()
 
+    def ended(self, conversation: Conversation) -> None:
+        """Called by a conversation that is closed."""
+        if conversation in self._conversations:
+            self._conversations.remove(conversation)
+
     def _own_conversation(self) -> Conversation:
         if self._own is None:
             self._own = self.conversation()
         return self._own
 
-    def _thread(self) -> _LoopThread:
-        if self._loop is None:
-            self._loop = _LoopThread()
-        return self._loop
+    def _thread(self) -> LoopThread:
+        with self._making_thread:
+            if self._loop is None:
+                self._loop = LoopThread()
+            return self._loop
 
 
-class _LoopThread:
-    """An event loop in a thread of its own, for the sync twins."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="agent")
-        self._thread.start()
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        if threading.current_thread() is self._thread:
-            work.close()
-            raise RuntimeError("a sync twin was called from async code; await the async one")
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result()
-        except BaseException:  # ctrl-C too: the turn must not go on unseen
-            future.cancel()
-            raise
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-
-def _opened(memory: Memory | str | Path | None, clock: Clock) -> Memory | None:
-    if not isinstance(memory, str | Path):
+def _opened(memory: Memory | str | PathLike[str] | None, clock: Clock) -> Memory | None:
+    if not isinstance(memory, str | PathLike):
         return memory
+    if not str(memory).strip():
+        raise SettingsError(f"memory={memory!r} names no folder; give one, or None for no memory")
     from omni_agent.memory.memory import Memory
 
     return Memory(memory, clock=clock)

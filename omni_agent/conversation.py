@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from os import PathLike
+from types import AsyncGeneratorType
+from typing import TYPE_CHECKING, Any, cast
 
+from omni_agent.errors import SettingsError, UsageError
 from omni_agent.events import AudioDelta, Event, Reply, TextDelta, TurnFinished
 from omni_agent.media import Audio, Image, VideoFrame, load_part
-from omni_agent.messages import InputPart, Language, Text
+from omni_agent.messages import Heard, InputPart, Language, Text
 from omni_agent.model.base import ModelSession, ResponseOptions
 from omni_agent.tools.base import Position, ToolContext
 from omni_agent.turn import Turn
@@ -37,35 +40,51 @@ class Conversation:
         self._session: ModelSession | None = None
         self._turns = 0
         self._one_at_a_time = asyncio.Lock()
+        self._running: AsyncGeneratorType[Event, None] | None = None  # the turn under way
+        self._reader: asyncio.Task[Any] | None = None  # who asked for it
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._announcements: asyncio.Queue[str] = asyncio.Queue()
-        self._fed_audio = False
+        self._fed: list[InputPart] = []
+        self._closed = False
 
     async def feed(self, *inputs: Input) -> None:
         """Give input ahead of the turn, such as speech while it arrives; `stream()` answers it."""
-        session = await self._open()
-        for part in inputs:
-            loaded = as_part(part)
-            self._fed_audio |= isinstance(loaded, Audio)
-            await session.feed(loaded)
+        parts = [await _loaded(value) for value in inputs]
+        await self._check_not_left_open()
+        async with self._one_at_a_time:
+            session = await self._open()
+            for part in parts:
+                await session.feed(part)
+                self._fed.append(part)
 
     async def stream(
         self, *inputs: Input, speak: bool | None = None
     ) -> AsyncGenerator[Event, None]:
         """Answer, event by event, ending with `TurnFinished`. Closing the iterator cancels.
 
-        `speak` None means: aloud if the user spoke.
+        `speak` None means: aloud if the user spoke. Raises SettingsError where there is nothing
+        to answer, UsageError where an earlier stream was left in the middle by the same task.
         """
-        parts = [as_part(part) for part in inputs]
+        parts = [await _loaded(value) for value in inputs]
+        await self._check_not_left_open()
         async with self._one_at_a_time:
+            _check_not_empty(self._fed + parts)
             session = await self._open()
-            spoken = self._fed_audio or any(isinstance(part, Audio) for part in parts)
-            self._fed_audio = False
+            fed, self._fed = self._fed, []
+            if speak is None:
+                speak = any(isinstance(part, Audio) for part in fed + parts)
             self._turns += 1
-            turn = self._turn(session, speak=spoken if speak is None else speak)
-            async with aclosing(turn.run(parts)) as events:
-                async for event in events:
-                    yield event
-            self.language = turn.language
+            turn = self._turn(session, speak=speak)
+            self._reader = asyncio.current_task()
+            running = turn.run(parts, fed=fed)
+            self._running = cast("AsyncGeneratorType[Event, None]", running)
+            try:
+                async with aclosing(running) as events:
+                    async for event in events:
+                        yield event
+            finally:
+                self._running = self._reader = None
+                self.language = turn.language
 
     async def ask(self, *inputs: Input, speak: bool | None = None) -> Reply:
         """Answer, whole."""
@@ -79,12 +98,20 @@ class Conversation:
         self, text: str, *, speak: bool = True
     ) -> AsyncGenerator[TextDelta | AudioDelta, None]:
         """Speak up unasked, word for word; it becomes part of the conversation."""
+        await self._check_not_left_open()
         async with self._one_at_a_time:
             session = await self._open()
             options = ResponseOptions(say=text, speak=speak, language=self.language)
-            async for event in session.respond(options):
-                if isinstance(event, TextDelta | AudioDelta):
-                    yield event
+            said = ""
+            try:
+                async with aclosing(session.respond(options)) as events:
+                    async for event in events:
+                        if isinstance(event, TextDelta | AudioDelta):
+                            said += event.text if isinstance(event, TextDelta) else ""
+                            yield event
+            except (GeneratorExit, asyncio.CancelledError):
+                await session.rewind(Heard(said, played_ms=0))
+                raise
 
     async def announcements(self) -> AsyncIterator[str]:
         """What tools want to say by themselves, such as a timer that rings; never ends."""
@@ -92,33 +119,81 @@ class Conversation:
             yield await self._announcements.get()
 
     async def close(self) -> None:
+        """End it. A turn whose stream was left in the middle is cancelled, another is waited for.
+
+        May be called twice.
+        """
+        self._closed = True
+        if await self._left_open() and self._running is not None:
+            await self._running.aclose()
+        elif self._running is not None:
+            async with self._one_at_a_time:
+                pass
+        self._agent.ended(self)
         session, self._session = self._session, None
         if session is not None:
             await session.close()
 
+    # --- inside ------------------------------------------------------------------------------
+
     async def _open(self) -> ModelSession:
+        if self._closed:
+            raise UsageError("this conversation is closed; open another with agent.conversation()")
         if self._session is None:
-            self._session = await self._agent.open_session()
+            self._loop = asyncio.get_running_loop()
+            self._session = await self._agent.open_session(self._context())
         return self._session
 
-    def _turn(self, session: ModelSession, *, speak: bool) -> Turn:
+    async def _left_open(self) -> bool:
+        """Whether a turn is under way that nobody reads on at the moment."""
+        if self._running is None or self._running.ag_running:
+            return False
+        for _ in range(3):  # an iterator that was dropped is closed by the loop, in two rounds
+            await asyncio.sleep(0)
+        return self._running is not None and not self._running.ag_running
+
+    async def _check_not_left_open(self) -> None:
+        """Waiting for a stream that only this task could read on would never end."""
+        mine = self._reader is not None and self._reader is asyncio.current_task()
+        if mine and await self._left_open():
+            raise UsageError(
+                "an earlier stream of this conversation is still open; read it to its end or "
+                "close it (async with aclosing(stream)) before the next turn"
+            )
+
+    def _announce(self, text: str, /) -> None:
+        """Called by tools, from any thread."""
+        assert self._loop is not None
+        try:
+            inside = asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            inside = False
+        if inside or self._loop.is_closed():
+            self._announcements.put_nowait(text)
+        else:
+            self._loop.call_soon_threadsafe(self._announcements.put_nowait, text)
+
+    def _context(self) -> ToolContext:
         agent = self._agent
-        context = ToolContext(
+        return ToolContext(
             clock=agent.clock,
             language=self.language,
             conversation=self.id,
             place=self.place,
             people=agent.people,
-            announce=self._announcements.put_nowait,
-            memory=agent.memory or agent.transient_memory,
+            announce=self._announce,
+            memory=agent.transient_memory if agent.memory is None else agent.memory,
         )
+
+    def _turn(self, session: ModelSession, *, speak: bool) -> Turn:
+        agent = self._agent
         return Turn(
             number=self._turns,
             agent=agent.name,
             session=session,
             runner=agent.runner,
             memory=agent.memory,
-            context=context,
+            context=self._context(),
             clock=agent.clock,
             speak=speak,
             language=self.language,
@@ -134,5 +209,24 @@ def as_part(value: Input) -> InputPart:
             return Text(value)
         case Text() | Audio() | Image() | VideoFrame():
             return value
-        case _:
+        case bytes() | PathLike():
             return load_part(value)
+        case _:
+            raise SettingsError(
+                f"{value!r:.100} is a {type(value).__name__}; ask with text, a Path or bytes of a "
+                "sound or picture, Audio, Image or VideoFrame"
+            )
+
+
+async def _loaded(value: Input) -> InputPart:
+    if isinstance(value, bytes | PathLike):  # decoding takes its time
+        return await asyncio.to_thread(as_part, value)
+    return as_part(value)
+
+
+def _check_not_empty(parts: Sequence[InputPart]) -> None:
+    if not any(part.text.strip() if isinstance(part, Text) else True for part in parts):
+        words = " ".join(part.text for part in parts if isinstance(part, Text))
+        raise SettingsError(
+            f"there is nothing to answer in {words!r:.40}; give some words, sound or a picture"
+        )

@@ -5,6 +5,11 @@ A message names what was wrong, where, and what to do about it, with the offendi
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omni_agent.events import Reply
+
 
 class OmniAgentError(Exception):
     """The root of every error raised on purpose by this package."""
@@ -24,6 +29,10 @@ class MissingExtra(OmniAgentError, ImportError):
 
 class SettingsError(OmniAgentError, ValueError):
     """A setting or argument has a value that cannot be used."""
+
+
+class UsageError(OmniAgentError, RuntimeError):
+    """Called at a moment when that cannot work: after closing, or a sync twin in async code."""
 
 
 # --- what comes in ---------------------------------------------------------------------------
@@ -114,6 +123,16 @@ class RecipeError(OmniAgentError, ValueError):
 
 class MemoryStoreError(OmniAgentError):
     """The memory folder cannot be used."""
+
+
+class TurnNotRemembered(MemoryStoreError):
+    """The answer was given, but could not be written into the memory; `reply` holds it."""
+
+    def __init__(self, reply: Reply, reason: Exception) -> None:
+        super().__init__(
+            f"the answer was given, but the turn could not be written into the memory: {reason}"
+        )
+        self.reply = reply
 
 
 class MemoryInUse(MemoryStoreError):

@@ -224,8 +224,8 @@ class VideoFrame:
             raise MediaError(f"a frame's time is {self.t} s; it counts from 0 at the video's start")
 
 
-def load_part(path: str | os.PathLike[str]) -> Audio | Image:
-    """Read a file as sound or as a picture, by what is in it and not by its name.
+def load_part(path: str | os.PathLike[str] | bytes) -> Audio | Image:
+    """Read a file, or its bytes, as sound or as a picture, by what is in it and not by its name.
 
     Raises what `Audio.load` and `Image.load` raise, and UnreadableMedia where it is neither.
     """

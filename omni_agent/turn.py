@@ -1,14 +1,17 @@
-"""One turn: hear → recall → feed → respond → run tools → respond … → remember."""
+"""One turn: hear → recall → respond → run tools → respond … → remember."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, field
-from typing import Literal, Protocol
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from omni_agent.clock import Clock
+from omni_agent.errors import MemoryStoreError, TurnNotRemembered
 from omni_agent.events import (
     AudioDelta,
     Event,
@@ -20,18 +23,30 @@ from omni_agent.events import (
     Timings,
     ToolFinished,
     ToolRun,
+    ToolStarted,
     TurnFinished,
     TurnStarted,
     Usage,
     UserTranscript,
 )
 from omni_agent.media import Audio
-from omni_agent.memory.records import TurnRecord
 from omni_agent.messages import Context, Heard, InputPart, Language, Text, ToolCall, ToolResult
 from omni_agent.model.base import Finished, MalformedCall, ModelSession, ResponseOptions
 from omni_agent.tools.base import ToolContext
 from omni_agent.tools.runner import RunnerEvent, ToolRunner
-from omni_agent.wording import APOLOGY, HEARD_NOTHING, TOO_MANY_STEPS, in_language
+from omni_agent.wording import (
+    APOLOGY,
+    HEARD_NOTHING,
+    TOO_MANY_STEPS,
+    gap_after,
+    in_language,
+    language_of_words,
+)
+
+if TYPE_CHECKING:
+    from omni_agent.memory.records import TurnRecord
+
+logger = logging.getLogger("omni_agent.turn")
 
 FILLER_AFTER = 0.7
 """Seconds of silence that a running tool may cause before its filler is spoken."""
@@ -84,197 +99,224 @@ class Turn:
     _first_filler: float | None = None
     _recall_seconds: float = 0.0
     _tool_seconds: float = 0.0
+    _responded: bool = False
 
-    async def run(self, parts: Sequence[InputPart]) -> AsyncGenerator[Event, None]:
+    async def run(
+        self, parts: Sequence[InputPart], *, fed: Sequence[InputPart] = ()
+    ) -> AsyncGenerator[Event, None]:
+        """Answer `parts`; `fed` is what the session was given ahead of the turn.
+
+        A memory that cannot be used at all (MemoryStoreError) is an error before anything is
+        answered; one that only fails to recall is logged, and the turn goes on without. A turn
+        that was answered but could not be recorded ends in TurnNotRemembered, which has the reply.
+        """
         self._began = self.clock.monotonic()
-        yield TurnStarted(self.number, self._began)
-        for part in parts:
-            await self.session.feed(part)
-        finished = False
+        asked = (*fed, *parts)
+        self.heard = " ".join(part.text for part in asked if isinstance(part, Text))
         try:
-            async with aclosing(self._answer(parts)) as events:
+            yield TurnStarted(self.number, self._began)
+            for part in parts:
+                await self.session.feed(part)
+            if (transcript := await self._listen()) is not None:
+                yield transcript
+            if (recalled := await self._recall()) is not None:
+                yield recalled
+            heard_nothing = not self.heard and all(isinstance(part, Audio) for part in asked)
+            say = in_language(HEARD_NOTHING, self.language) if heard_nothing else None
+            async with aclosing(self._answer(say)) as events:
                 async for event in events:
                     yield event
-            finished = True
-        finally:
-            # A turn that was cut short is kept too; the answer's end is what was said of it.
-            if self.heard or self.text:
-                await self._remember()
-            if not finished:
-                await self.session.rewind(Heard(self.text, played_ms=0))
+        except BaseException as error:  # closed, cancelled or broken down
+            await self._cut_short(error)
+            raise
+        try:
+            await self._remember(self.stopped)
+        except Exception as error:
+            raise TurnNotRemembered(self._reply(), error) from error
         if self.stored:
             yield MemoryStored(self.stored, self.clock.monotonic())
         yield TurnFinished(self._reply(), self.clock.monotonic())
 
-    async def _answer(self, parts: Sequence[InputPart]) -> AsyncGenerator[Event, None]:
-        typed = " ".join(part.text for part in parts if isinstance(part, Text))
-        transcript = await self.session.transcript()
-        self.heard = typed
-        if transcript is not None:
-            self.language = transcript.language
-            self.heard = f"{typed} {transcript.text}".strip()
-            yield UserTranscript(transcript.text, transcript.language, self.clock.monotonic())
-            if not self.heard and all(isinstance(part, Audio) for part in parts):
-                async for event in self._say(in_language(HEARD_NOTHING, self.language)):
-                    yield event
-                self.stopped = "done"
-                return
-        await self._recall()
-        if self.recalled:
-            yield MemoryRecalled(self.recalled, self.clock.monotonic())
-            notes = "\n".join(f"[{m.id}] {m.text}" for m in self.recalled)
-            await self.session.feed(Context(f"What you remember:\n{notes}"))
-        async for event in self._steps():
-            yield event
+    # --- hearing and answering ---------------------------------------------------------------
 
-    async def _steps(self) -> AsyncGenerator[Event, None]:
-        """Respond and run tools until an answer without calls."""
-        broken_calls = 0
-        for step in range(self.max_steps + 1):
+    async def _listen(self) -> UserTranscript | None:
+        """What was said or typed, and in which language; that is the tools' language too."""
+        transcript = await self.session.transcript()
+        if transcript is not None:
+            self.heard = f"{self.heard} {transcript.text}".strip()
+            self.language = transcript.language
+        else:
+            self.language = language_of_words(self.heard, self.language)
+        if self.context.language != self.language:
+            self.context = replace(self.context, language=self.language)
+        if transcript is None:
+            return None
+        return UserTranscript(transcript.text, transcript.language, self.clock.monotonic())
+
+    async def _answer(self, say: str | None) -> AsyncGenerator[Event, None]:
+        """Respond and run tools until an answer without calls, or until `say` was said."""
+        mended = too_many = False
+        step = 0
+        while True:
+            step += 1
+            last = step > self.max_steps
+            options = ResponseOptions(
+                speak=self.speak,
+                say=say,
+                tools="none" if last else "auto",
+                language=self.language if say else None,
+            )
             calls: list[ToolCall] = []
             malformed: MalformedCall | None = None
-            last = step == self.max_steps
-            options = ResponseOptions(speak=self.speak, tools="none" if last else "auto")
-            async with aclosing(self._respond(options)) as events:
+            length = False
+            gap = gap_after(self.text)
+            offset = len(self.text) + len(gap)
+            self._responded = True
+            async with aclosing(self.session.respond(options)) as events:
                 async for event in events:
                     match event:
+                        case TextDelta():
+                            if self._first_text is None:
+                                self._first_text = event.t - self._began
+                            self.text += gap + event.text
+                            yield TextDelta(gap + event.text, event.t) if gap else event
+                            gap = ""
+                        case AudioDelta():
+                            if self._first_audio is None:
+                                self._first_audio = event.t - self._began
+                            self.sound.append(event.audio)
+                            yield AudioDelta(event.audio, offset + event.text_upto, event.t)
                         case ToolCall():
                             calls.append(event)
                         case MalformedCall():
                             malformed = event
-                        case _:
-                            yield event
-            if malformed is not None and not calls:
-                broken_calls += 1
-                if broken_calls > 1:
-                    async for event in self._say(in_language(APOLOGY, self.language)):
-                        yield event
-                    self.stopped = "done"
-                    return
-                await self.session.feed(_what_was_wrong(malformed))
-                continue
-            if not calls:
+                        case Finished():
+                            self.usage += event.usage
+                            length = event.reason == "length"
+            if say is not None or not (calls or malformed):
+                self.stopped = "max_steps" if too_many else "length" if length else "done"
                 return
             if last:
-                async for event in self._say(in_language(TOO_MANY_STEPS, self.language)):
-                    yield event
-                self.stopped = "max_steps"
-                return
-            before = len(self.runs)
-            async with aclosing(self._run_tools(calls)) as events:
-                async for event in events:
-                    yield event
-            results = [run.result for run in self.runs[before:]]
-            for result in results:
-                await self.session.feed(result)
-            words = [result.say for result in results if result.say]
-            if len(words) == len(results):  # the tools had the answer themselves
-                async for event in self._say(" ".join(words)):
-                    yield event
-                self.stopped = "done"
-                return
+                too_many = True
+                say = in_language(TOO_MANY_STEPS if calls else APOLOGY, self.language)
+                continue
+            if calls:
+                async with aclosing(self._run_tools(calls)) as running:
+                    async for happening in running:
+                        yield happening
+                results = [run.result for run in self.runs[-len(calls) :]]
+                for result in results:
+                    await self.session.feed(result)
+                words = [result.say for result in results if result.say]
+                if len(words) == len(results):  # the tools had the answer themselves
+                    say = " ".join(words)
+            if malformed is not None and say is None:
+                if mended and not calls:
+                    say = in_language(APOLOGY, self.language)
+                else:
+                    mended = True
+                    await self.session.feed(_what_was_wrong(malformed))
 
-    async def _say(self, words: str) -> AsyncGenerator[Event, None]:
-        async with aclosing(self._respond(ResponseOptions(speak=self.speak, say=words))) as events:
-            async for event in events:
-                if not isinstance(event, ToolCall | MalformedCall):
-                    yield event
-
-    async def _respond(
-        self, options: ResponseOptions
-    ) -> AsyncGenerator[Event | ToolCall | MalformedCall, None]:
-        """One answer of the model; its words and sound are counted into the reply."""
-        offset = len(self.text)
-        async with aclosing(self.session.respond(options)) as events:
-            async for event in events:
-                match event:
-                    case TextDelta():
-                        if self._first_text is None:
-                            self._first_text = event.t - self._began
-                        self.text += event.text
-                        yield event
-                    case AudioDelta():
-                        if self._first_audio is None:
-                            self._first_audio = event.t - self._began
-                        self.sound.append(event.audio)
-                        yield AudioDelta(event.audio, offset + event.text_upto, event.t)
-                    case Finished():
-                        self.usage += event.usage
-                        self.stopped = "length" if event.reason == "length" else "done"
-                    case _:
-                        yield event
-        if len(self.text) > offset and not self.text[-1].isspace():
-            self.text += " "  # between what was said before a call and after it
+    # --- tools -------------------------------------------------------------------------------
 
     async def _run_tools(self, calls: Sequence[ToolCall]) -> AsyncGenerator[Event, None]:
         """Run the calls; where they take long and nothing was said yet, a filler bridges."""
         began = self.clock.monotonic()
-        events: asyncio.Queue[RunnerEvent | None] = asyncio.Queue()
-
-        async def run() -> None:
-            try:
-                async with aclosing(self.runner.run(calls, self.context)) as running:
-                    async for event in running:
-                        events.put_nowait(event)
-            finally:
-                events.put_nowait(None)
-
-        work = asyncio.create_task(run())
-        patience = asyncio.create_task(self.clock.sleep(FILLER_AFTER))
+        running = self.runner.run(calls, self.context)
+        happening: AsyncGenerator[Event, None] = running
+        if not self.text and self._first_filler is None and (words := self._filler(calls)):
+            happening = self._bridged(running, words)
         try:
-            while True:
-                coming = asyncio.ensure_future(events.get())
-                await asyncio.wait({coming, patience}, return_when=asyncio.FIRST_COMPLETED)
-                if not coming.done() and not self.text and self._first_filler is None:
-                    async with aclosing(self._filler(calls)) as spoken:
-                        async for filler in spoken:
-                            yield filler
-                event = await coming
-                if event is None:
-                    break
-                if isinstance(event, ToolFinished):
-                    self.runs.append(ToolRun(event.call, event.result, event.seconds))
-                yield event
-            await work
+            async with aclosing(happening) as events:
+                async for event in events:
+                    if isinstance(event, ToolFinished):
+                        self.runs.append(ToolRun(event.call, event.result, event.seconds))
+                    yield event
         finally:
-            patience.cancel()
-            if not work.done():
-                work.cancel()
-                await asyncio.wait([work])
             self._tool_seconds += self.clock.monotonic() - began
 
-    async def _filler(self, calls: Sequence[ToolCall]) -> AsyncGenerator[Event, None]:
+    async def _bridged(
+        self, running: AsyncGenerator[RunnerEvent, None], words: str
+    ) -> AsyncGenerator[Event, None]:
+        """What the tools do; where one runs for `FILLER_AFTER`, `words` are spoken meanwhile."""
+        events: asyncio.Queue[Event | None] = asyncio.Queue()  # None: a task has ended
+        tasks: list[asyncio.Task[None]] = []
+
+        def start(source: AsyncGenerator[Event, None]) -> None:
+            task = asyncio.create_task(_into(events, source))
+            task.add_done_callback(lambda _: events.put_nowait(None))
+            tasks.append(task)
+
+        start(running)
+        ended = 0
+        try:
+            while ended < len(tasks):
+                event = await events.get()
+                if event is None:
+                    ended += 1
+                    if tasks[0].done() and self._first_filler is None:
+                        tasks[-1].cancel()  # the result came before the filler was begun
+                    continue
+                if isinstance(event, ToolStarted) and len(tasks) == 1:
+                    start(self._speak_filler(words))
+                yield event
+            for task in tasks:
+                if not task.cancelled():
+                    task.result()
+        finally:
+            pending = [task for task in tasks if not task.done()]
+            for task in pending:
+                task.cancel()
+            if pending:
+                await asyncio.wait(pending)
+
+    def _filler(self, calls: Sequence[ToolCall]) -> str | None:
         tools = (self.runner.tools.get(call.name) for call in calls)
-        words = next((w for t in tools if t and (w := t.filler_for(self.language))), None)
-        if words is None:
-            return
+        return next((w for t in tools if t and (w := t.filler_for(self.language))), None)
+
+    async def _speak_filler(self, words: str) -> AsyncGenerator[Event, None]:
+        """Apart from the answer: marked, not kept in the session, no part of the reply."""
+        await self.clock.sleep(FILLER_AFTER)
         options = ResponseOptions(speak=self.speak, say=words, keep=False, language=self.language)
         async with aclosing(self.session.respond(options)) as events:
             async for event in events:
-                match event:
-                    case TextDelta():
-                        yield TextDelta(event.text, event.t, filler=True)
-                    case AudioDelta():
-                        if self._first_filler is None:
-                            self._first_filler = event.t - self._began
-                        yield AudioDelta(event.audio, event.text_upto, event.t, filler=True)
+                if not isinstance(event, TextDelta | AudioDelta):
+                    continue
+                if self._first_filler is None:
+                    self._first_filler = event.t - self._began
+                yield replace(event, filler=True)
 
-    async def _recall(self) -> None:
-        if self.memory is None or not self.heard:
-            return
+    # --- memory ------------------------------------------------------------------------------
+
+    async def _recall(self) -> MemoryRecalled | None:
+        """Lay before the model what it should remember of earlier conversations."""
+        if self.memory is None or not self.heard.strip():
+            return None
         began = self.clock.monotonic()
-        found = await asyncio.to_thread(
+        recall = partial(
             self.memory.recall,
             self.heard,
             limit=self.recall_limit,
             exclude_conversation=self.context.conversation,
         )
-        self.recalled = tuple(found)
+        try:
+            self.recalled = tuple(await asyncio.to_thread(recall))
+        except MemoryStoreError:
+            raise
+        except Exception:
+            logger.exception("nothing could be recalled; the turn goes on without")
         self._recall_seconds = self.clock.monotonic() - began
+        if not self.recalled:
+            return None
+        notes = "\n".join(f"[{m.id}] {m.text}" for m in self.recalled)
+        await self.session.feed(Context(f"What you remember:\n{notes}"))
+        return MemoryRecalled(self.recalled, self.clock.monotonic())
 
-    async def _remember(self) -> None:
-        if self.memory is None:
+    async def _remember(self, stopped: str) -> None:
+        if self.memory is None or not (self.heard or self.text):
             return
+        from omni_agent.memory.records import TurnRecord
+
         record = TurnRecord(
             conversation=self.context.conversation,
             agent=self.agent,
@@ -293,9 +335,27 @@ class Turn:
             language=self.language,
             at=self.clock.now(),
             place=asdict(self.context.place) if self.context.place else None,
-            stopped=self.stopped,
+            stopped=stopped,
         )
-        self.stored = await asyncio.to_thread(self.memory.record_turn, record)
+        loop = asyncio.get_running_loop()
+        writing = loop.run_in_executor(None, self.memory.record_turn, record)
+        self.stored = await asyncio.shield(writing)  # a turn that is cancelled now is still written
+
+    async def _cut_short(self, error: BaseException) -> None:
+        """Cut the session back to what was said, and remember the turn as what it was.
+
+        A session that has not begun to answer is left alone: its last reply is the turn before.
+        """
+        cancelled = isinstance(error, GeneratorExit | asyncio.CancelledError)
+        try:
+            if self._responded:
+                await self.session.rewind(Heard(self.text, played_ms=0))
+        except Exception:  # must not hide why the turn ended
+            logger.exception("the session could not be cut back to what was said")
+        try:
+            await self._remember("cancelled" if cancelled else "failed")
+        except Exception:
+            logger.exception("a turn that was cut short could not be remembered")
 
     def _reply(self) -> Reply:
         return Reply(
@@ -317,6 +377,12 @@ class Turn:
             ),
             usage=self.usage,
         )
+
+
+async def _into(queue: asyncio.Queue[Event | None], source: AsyncGenerator[Event, None]) -> None:
+    async with aclosing(source) as events:
+        async for event in events:
+            queue.put_nowait(event)
 
 
 def _what_was_wrong(malformed: MalformedCall) -> ToolResult:

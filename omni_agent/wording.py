@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from omni_agent.messages import Language
+from omni_agent.model.compact.language import language_of
 
 APOLOGY = {
     "en": "Sorry, I could not do that. Please ask me another way.",
@@ -22,3 +23,19 @@ TOO_MANY_STEPS = {
 
 def in_language(wording: Mapping[Language, str], language: Language) -> str:
     return wording.get(language, wording["en"])
+
+
+def language_of_words(words: str, before: Language) -> Language:
+    """The language of typed words where their script tells it, or else the one before."""
+    match language_of(words):
+        case "zh":
+            return "zh"
+        case "en" if before == "zh":
+            return "en"
+        case _:  # Latin letters tell nothing of which other language it is
+            return before
+
+
+def gap_after(text: str) -> str:
+    """What stands between `text` and the words that follow it: nothing in Chinese."""
+    return "" if not text or text[-1].isspace() or ord(text[-1]) >= 0x2E80 else " "

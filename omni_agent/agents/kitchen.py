@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from omni_agent.agent import Agent
+from omni_agent.clock import SYSTEM_CLOCK
 from omni_agent.messages import Exchange
 from omni_agent.tools.recipes.kitchen import Kitchen
 from omni_agent.tools.recipes.library import RecipeLibrary
@@ -47,7 +48,7 @@ def kitchen(*, recipes: Path | None = None, **options: Any) -> Agent:
 
     `options` are those of `Agent`: model, memory, voice, language …
     """
-    timers = Timers()
+    timers = Timers(options.get("clock", SYSTEM_CLOCK))
     companion = Kitchen(RecipeLibrary.load(*([recipes] if recipes else [])), timers=timers)
     return Agent(
         INSTRUCTIONS,
@@ -55,6 +56,7 @@ def kitchen(*, recipes: Path | None = None, **options: Any) -> Agent:
             "name": "kitchen",
             "tools": [*companion.tools, *timers.tools],
             "examples": EXAMPLES,
+            "lasting": [timers],
             **options,
         },
     )

@@ -182,7 +182,15 @@ class Position:
 class MemoryView(Protocol):
     """What a tool may do with the agent's memory. Called from any thread."""
 
-    def remember(self, text: str, **details: Any) -> str:
+    def remember(
+        self,
+        text: str,
+        *,
+        kind: str = "fact",
+        subject: str | None = None,
+        predicate: str | None = None,
+        object: str | None = None,
+    ) -> str:
         """Keep a memory; gives its id."""
         ...
 
