@@ -23,17 +23,17 @@ from omni_agent.events import (
     Timings,
     ToolFinished,
     ToolRun,
-    ToolStarted,
     TurnFinished,
     TurnStarted,
     Usage,
     UserTranscript,
 )
+from omni_agent.filler import FILLER_AFTER, bridged
 from omni_agent.media import Audio
 from omni_agent.messages import Context, Heard, InputPart, Language, Text, ToolCall, ToolResult
 from omni_agent.model.base import Finished, MalformedCall, ModelSession, ResponseOptions
 from omni_agent.tools.base import ToolContext
-from omni_agent.tools.runner import RunnerEvent, ToolRunner
+from omni_agent.tools.runner import ToolRunner
 from omni_agent.wording import (
     APOLOGY,
     HEARD_NOTHING,
@@ -47,9 +47,6 @@ if TYPE_CHECKING:
     from omni_agent.memory.records import TurnRecord
 
 logger = logging.getLogger("omni_agent.turn")
-
-FILLER_AFTER = 0.7
-"""Seconds of silence that a running tool may cause before its filler is spoken."""
 
 Stopped = Literal["done", "length", "max_steps", "cancelled"]
 
@@ -225,7 +222,7 @@ class Turn:
         running = self.runner.run(calls, self.context)
         happening: AsyncGenerator[Event, None] = running
         if not self.text and self._first_filler is None and (words := self._filler(calls)):
-            happening = self._bridged(running, words)
+            happening = bridged(running, self._speak_filler(words))
         try:
             async with aclosing(happening) as events:
                 async for event in events:
@@ -234,41 +231,6 @@ class Turn:
                     yield event
         finally:
             self._tool_seconds += self.clock.monotonic() - began
-
-    async def _bridged(
-        self, running: AsyncGenerator[RunnerEvent, None], words: str
-    ) -> AsyncGenerator[Event, None]:
-        """What the tools do; where one runs for `FILLER_AFTER`, `words` are spoken meanwhile."""
-        events: asyncio.Queue[Event | None] = asyncio.Queue()  # None: a task has ended
-        tasks: list[asyncio.Task[None]] = []
-
-        def start(source: AsyncGenerator[Event, None]) -> None:
-            task = asyncio.create_task(_into(events, source))
-            task.add_done_callback(lambda _: events.put_nowait(None))
-            tasks.append(task)
-
-        start(running)
-        ended = 0
-        try:
-            while ended < len(tasks):
-                event = await events.get()
-                if event is None:
-                    ended += 1
-                    if tasks[0].done() and self._first_filler is None:
-                        tasks[-1].cancel()  # the result came before the filler was begun
-                    continue
-                if isinstance(event, ToolStarted) and len(tasks) == 1:
-                    start(self._speak_filler(words))
-                yield event
-            for task in tasks:
-                if not task.cancelled():
-                    task.result()
-        finally:
-            pending = [task for task in tasks if not task.done()]
-            for task in pending:
-                task.cancel()
-            if pending:
-                await asyncio.wait(pending)
 
     def _filler(self, calls: Sequence[ToolCall]) -> str | None:
         tools = (self.runner.tools.get(call.name) for call in calls)
@@ -377,12 +339,6 @@ class Turn:
             ),
             usage=self.usage,
         )
-
-
-async def _into(queue: asyncio.Queue[Event | None], source: AsyncGenerator[Event, None]) -> None:
-    async with aclosing(source) as events:
-        async for event in events:
-            queue.put_nowait(event)
 
 
 def _what_was_wrong(malformed: MalformedCall) -> ToolResult:
