@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from textwrap import shorten
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from omni_agent.clock import Clock
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
     from omni_agent.memory.records import TurnRecord
 
 logger = logging.getLogger("omni_agent.turn")
+
+LONGEST_NOTE = 240
+"""Characters of one memory that are laid before the model, ordered best memory first."""
 
 Stopped = Literal["done", "length", "max_steps", "cancelled"]
 
@@ -270,7 +274,7 @@ class Turn:
         self._recall_seconds = self.clock.monotonic() - began
         if not self.recalled:
             return None
-        notes = "\n".join(f"[{m.id}] {m.text}" for m in self.recalled)
+        notes = "\n".join(shorten(m.text, LONGEST_NOTE, placeholder="…") for m in self.recalled)
         await self.session.feed(Context(f"What you remember:\n{notes}"))
         return MemoryRecalled(self.recalled, self.clock.monotonic())
 

@@ -161,7 +161,10 @@ class CompactSession:
         yield Finished("calls" if found.calls else found.reason, found.usage)
 
     async def rewind(self, heard: Heard) -> None:
-        self._turn = None
+        turn, self._turn = self._turn, None
+        if turn is not None:  # cut before it was answered
+            turn.take([])
+            self._past.append(turn)
         if self._past:
             self._past[-1].reply = heard.text.strip()
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from omni_agent.errors import SettingsError, ToolError
 from omni_agent.messages import Language
 from omni_agent.tools.base import Say, Tool, ToolContext, tool
-from omni_agent.tools.recipes.cooking import CookingGuide, Guidance
+from omni_agent.tools.recipes.answers import Nowhere, card, told_in
+from omni_agent.tools.recipes.cooking import CookingGuide
 from omni_agent.tools.recipes.foods import avoided_in
 from omni_agent.tools.recipes.library import RecipeLibrary
 from omni_agent.tools.recipes.progress import StateStore
@@ -119,7 +120,7 @@ class Kitchen:
         )
         words = say_found(result, ctx.language)
         words += say_left_out(result.left_out, told, ctx.language, contains=self._search.contains)
-        return Say(words, [_card(f.recipe, ctx.language) for f in result.found])
+        return Say(words, [card(f.recipe, ctx.language) for f in result.found])
 
     @tool(
         examples=[
@@ -144,7 +145,7 @@ class Kitchen:
         careful = warning(
             recipe, allergies(ctx.memory), ctx.language, contains=self._search.contains
         )
-        return _told(guide.start(recipe, servings, language=ctx.language), ctx, before=careful)
+        return told_in(guide.start(recipe, servings, language=ctx.language), ctx, before=careful)
 
     # --- moving ------------------------------------------------------------------------------
 
@@ -161,7 +162,7 @@ class Kitchen:
     )
     def next_step(self, ctx: ToolContext) -> Say:
         """Go on to the next step of the recipe."""
-        return _told(self._guide(ctx).next(language=ctx.language), ctx)
+        return told_in(self._guide(ctx).next(language=ctx.language), ctx)
 
     @tool(
         examples=[
@@ -173,7 +174,7 @@ class Kitchen:
     )
     def previous_step(self, ctx: ToolContext) -> Say:
         """Go back to the step before."""
-        return _told(self._guide(ctx).back(language=ctx.language), ctx)
+        return told_in(self._guide(ctx).back(language=ctx.language), ctx)
 
     @tool(
         examples=[
@@ -187,7 +188,7 @@ class Kitchen:
     )
     def repeat_step(self, ctx: ToolContext) -> Say:
         """Say the current step again."""
-        return _told(self._guide(ctx).repeat(language=ctx.language), ctx)
+        return told_in(self._guide(ctx).repeat(language=ctx.language), ctx)
 
     @tool(
         examples=[
@@ -204,7 +205,7 @@ class Kitchen:
         Args:
             number: 1 is the first step, -1 the last.
         """
-        return _told(self._guide(ctx).jump(number, language=ctx.language), ctx)
+        return told_in(self._guide(ctx).jump(number, language=ctx.language), ctx)
 
     @tool(
         examples=[
@@ -217,7 +218,7 @@ class Kitchen:
     )
     def where_am_i(self, ctx: ToolContext) -> Say:
         """Tell the current dish, the step, and how long is left."""
-        return _told(self._guide(ctx).where(language=ctx.language), ctx)
+        return told_in(self._guide(ctx).where(language=ctx.language), ctx)
 
     @tool(
         examples=[
@@ -230,7 +231,7 @@ class Kitchen:
     )
     def finish_recipe(self, ctx: ToolContext) -> Say:
         """End the recipe: the dish is ready or given up."""
-        return _told(self._guide(ctx).finish(language=ctx.language), ctx)
+        return told_in(self._guide(ctx).finish(language=ctx.language), ctx)
 
     # --- asking ------------------------------------------------------------------------------
 
@@ -250,7 +251,7 @@ class Kitchen:
         Args:
             ingredient: The food.
         """
-        return _told(self._guide(ctx).how_much(ingredient, language=ctx.language), ctx)
+        return told_in(self._guide(ctx).how_much(ingredient, language=ctx.language), ctx)
 
     @tool(
         examples=[
@@ -269,11 +270,11 @@ class Kitchen:
             dish: Only for a dish that is not the current one.
         """
         if not dish or self._waiting(self._guide(ctx), dish):
-            return _told(self._guide(ctx).ingredients(language=ctx.language), ctx)
+            return told_in(self._guide(ctx).ingredients(language=ctx.language), ctx)
         recipe = self._named(dish, ctx.language)
-        preview = CookingGuide({recipe.id: recipe}, _Nowhere(), system=self._system)
+        preview = CookingGuide({recipe.id: recipe}, Nowhere(), system=self._system)
         preview.start(recipe, language=ctx.language)
-        return _told(preview.ingredients(language=ctx.language), ctx)
+        return told_in(preview.ingredients(language=ctx.language), ctx)
 
     @tool(
         examples=[
@@ -286,7 +287,7 @@ class Kitchen:
     )
     def list_cookware(self, ctx: ToolContext) -> Say:
         """List the pots and tools that the recipe needs."""
-        return _told(self._guide(ctx).tools(language=ctx.language), ctx)
+        return told_in(self._guide(ctx).tools(language=ctx.language), ctx)
 
     @tool(
         examples=[
@@ -302,7 +303,7 @@ class Kitchen:
         Args:
             servings: The number of people.
         """
-        return _told(self._guide(ctx).scale(servings, language=ctx.language), ctx)
+        return told_in(self._guide(ctx).scale(servings, language=ctx.language), ctx)
 
     @tool(
         examples=[
@@ -391,27 +392,3 @@ class Kitchen:
             titles = [named.recipe.title(language)] + [f.recipe.title(language) for f in rivals]
             raise ToolError(f"Ask the user which one: {join(titles[:4], language, word='or')}?")
         return named.recipe
-
-
-class _Nowhere:
-    """Keeps nothing: for looking into a recipe without starting it."""
-
-    def load_state(self, name: str) -> dict[str, Any] | None:
-        return None
-
-    def save_state(self, name: str, state: dict[str, Any]) -> None:
-        return None
-
-
-def _told(guidance: Guidance, ctx: ToolContext, *, before: str = "") -> Say:
-    data = {
-        "recipe": guidance.recipe.title(ctx.language),
-        "step": guidance.step,
-        "steps": guidance.recipe.step_count,
-        "servings": guidance.servings,
-    }
-    return Say(before + guidance.words, data)
-
-
-def _card(recipe: Recipe, language: Language) -> dict[str, Any]:
-    return {"name": recipe.title(language), "minutes": recipe.minutes, "course": recipe.course}
