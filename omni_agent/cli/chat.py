@@ -140,7 +140,7 @@ class Chat:
         line = asking.result() if asking.done() else None
         asking.cancel()
         leaving.cancel()
-        if line is None:
+        if line is None and self._show.console.is_terminal:
             self._show.console.print()
         return line
 

@@ -31,10 +31,11 @@ class Lines:
         return self._typed() if self._coming is not None else ""
 
     async def ask(self, prompt: str = "") -> str | None:
-        """The next line, None at the end of input.
+        """The next line, None at the end of input. The prompt is for terminals only.
 
         A question that is given up goes on waiting; the line then answers the next one.
         """
+        prompt = prompt if sys.stdin.isatty() else ""
         if self._coming is None:
             self._coming = asyncio.get_running_loop().create_future()
             threading.Thread(

@@ -24,7 +24,7 @@ from omni_agent.cli.opening import (
 )
 from omni_agent.cli.show import Show
 from omni_agent.devices import Loudspeaker, Microphone, default_device
-from omni_agent.errors import OmniAgentError
+from omni_agent.errors import DeviceError, OmniAgentError
 from omni_agent.events import AudioDelta, TextDelta
 
 if TYPE_CHECKING:
@@ -154,6 +154,8 @@ class Talk:
                 self._show.entry("stopped", f"after {heard.ms / 1000:.1f} s of the answer")
                 return True
             playing.result()
+        except DeviceError:
+            raise
         except OmniAgentError as error:
             self._show.entry("trouble", str(error), style="red")
         finally:
