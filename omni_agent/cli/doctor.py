@@ -238,10 +238,10 @@ def check_sound() -> Iterator[Finding]:
 
 
 def check_models() -> Iterator[Finding]:
-    from omni_agent.model.catalog import catalog
+    from omni_agent.model.catalog import Catalog
     from omni_agent.model.progress import size_text
 
-    files = catalog()
+    files = Catalog()
     members = (*files.groups["compact"], *files.groups.get("street-guide", ()))
     absent = [artifact for artifact in members if not files.installed(artifact)]
     size = sum(artifact.bytes for artifact in absent)
@@ -273,11 +273,11 @@ def check_sources() -> Iterator[Finding]:
     """Whether the model hub answers, and the tools for published packages are here."""
     import httpx
 
-    from omni_agent.model.catalog import catalog
+    from omni_agent.model.catalog import Catalog
     from omni_agent.model.sources import Hub
 
     hub = Hub.from_environment()
-    if hub.offline or catalog().settings.offline:
+    if hub.offline or Catalog().settings.offline:
         yield Finding("missing", "model hub", "not asked: offline is set")
         return
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ from command_line import Outcome, Run, Use
 
 from omni_agent.cli import main
 from omni_agent.model import select
+from omni_agent.model.catalog import catalog
 from omni_agent.model.scripted import ScriptedModel
 
 
 @pytest.fixture(autouse=True)
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A machine without models, memories or a network; the current folder is empty."""
     monkeypatch.setenv("OMNI_AGENT_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("OMNI_AGENT_DATA_DIR", str(tmp_path / "data"))
@@ -23,7 +25,9 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("COLUMNS", "120")
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    return tmp_path
+    catalog.cache_clear()
+    yield tmp_path
+    catalog.cache_clear()
 
 
 @pytest.fixture
