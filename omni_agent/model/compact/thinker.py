@@ -216,6 +216,7 @@ class Thinker:
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[dict[str, Any] | BaseException | None] = asyncio.Queue()
         stopped = threading.Event()
+        most = self.context_tokens
 
         def deliver(item: dict[str, Any] | BaseException | None) -> bool:
             if not stopped.is_set():
@@ -242,6 +243,12 @@ class Thinker:
                             f"{problem['n_ctx']} fit into the model's context"
                         )
                     raise GenerationError(f"the thinker refused: {problem['message']}")
+                # Told before the first block is prefilled. llama.cpp itself would let one
+                # conversation take the room of all.
+                if (tokens := item.get("prompt_progress", {}).get("total", 0)) > most:
+                    raise ContextFull(
+                        f"the conversation has {tokens} tokens; the model's context takes {most}"
+                    )
                 yield item
         finally:
             stopped.set()
