@@ -12,7 +12,7 @@ from omni_agent.clock import SYSTEM_CLOCK
 from omni_agent.errors import SettingsError, ToolError
 from omni_agent.tools.base import Say, Tool, ToolContext, tool
 from omni_agent.tools.places.answers import SHOWN, Answers
-from omni_agent.tools.places.cuisine import DIET_NAMES, Wish, understand, understand_diets
+from omni_agent.tools.places.cuisine import Wish, understand
 from omni_agent.tools.places.geometry import Point, reach_m, walking_minutes
 from omni_agent.tools.places.hours import open_status
 from omni_agent.tools.places.place import (
@@ -268,21 +268,18 @@ def _streets_of(provider: PlaceProvider) -> StreetProvider | None:
 def _standpoint(ctx: ToolContext) -> tuple[Point, Answers]:
     if ctx.place is None:
         raise ToolError(
-            "我不知道用户在哪里。请问用户现在的位置。"
+            "我不知道你在哪里。你现在在什么位置？"
             if ctx.language.startswith("zh")
-            else "The user's position is not known. Ask where they are."
+            else "I do not know where you are. Where are you now?"
         )
     try:
         origin = Point.of(ctx.place)
     except SettingsError as error:
-        raise ToolError(f"{error} Ask the user where they are.") from error
+        raise ToolError(f"{error} Where are you now?") from error
     return origin, Answers(ctx.language.split("-")[0], origin, ctx.place.heading)
 
 
 def _wish(what: str, diet: str | None) -> Wish:
-    if diet and diet.strip().lower() not in ("none", "any", "no") and not understand_diets(diet):
-        known = ", ".join(names["en"] for names in DIET_NAMES.values())
-        raise ToolError(f"No diet is called {diet[:40]!r} here; known are {known}.")
     wish = understand(what, diet)
     return wish if wish.is_food or wish.words else understand("food", " ".join(wish.diets))
 

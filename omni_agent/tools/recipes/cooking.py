@@ -244,8 +244,8 @@ class CookingGuide:
         raise ToolError(
             pick(
                 language,
-                "No recipe is started yet. Ask the user what they want to cook.",
-                "还没有开始做菜。请问用户想做什么。",
+                "No recipe is started yet. What would you like to cook?",
+                "还没有开始做菜。你想做什么？",
             )
         )
 

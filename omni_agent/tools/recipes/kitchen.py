@@ -390,5 +390,5 @@ class Kitchen:
         rivals = [f for f in self._search.find(name, limit=4).found if f.recipe != named.recipe]
         if named.score < 0.9 and any(f.score >= named.score - 0.02 for f in rivals):
             titles = [named.recipe.title(language)] + [f.recipe.title(language) for f in rivals]
-            raise ToolError(f"Ask the user which one: {join(titles[:4], language, word='or')}?")
+            raise ToolError(f"Which one do you mean: {join(titles[:4], language, word='or')}?")
         return named.recipe

@@ -43,6 +43,9 @@ class SearchResult:
     left_out: tuple[Recipe, ...] = ()
 
 
+_LATIN = re.compile(r"[A-Za-z]+(?: [A-Za-z]+)*")
+
+
 class RecipeSearch:
     """A search over some recipes; it learns from them what foods are called in both languages."""
 
@@ -55,10 +58,19 @@ class RecipeSearch:
         }
 
     def named(self, name: str) -> Found | None:
-        """The recipe that goes by this name, in any language, typos allowed."""
-        scored = [Found(r, name_score(name, r)) for r in self._recipes]
+        """The recipe that goes by this name, in any language or a mix of two, typos allowed."""
+        names = [name, *self._unmixed(name)]
+        scored = [Found(r, max(name_score(n, r) for n in names)) for r in self._recipes]
         best = max(scored, key=lambda f: f.score, default=None)
         return best if best and best.score >= _SAME_NAME else None
+
+    def _unmixed(self, name: str) -> list[str]:
+        """A name such as "tomato炒鸡蛋", as a small model may translate it by half, in Chinese."""
+        latin = _LATIN.findall(name) if _is_chinese(name) else []
+        if len(latin) != 1:
+            return []
+        foods = (food for food in self.foods.names_of(latin[0]) if _is_chinese(food))
+        return [name.replace(latin[0], food) for food in sorted(foods)]
 
     def find(
         self,

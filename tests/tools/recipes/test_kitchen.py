@@ -79,7 +79,7 @@ def test_an_allergy_to_an_uncommon_food_counts_too(ask, memory: TransientMemory)
 
 
 def test_a_dish_that_may_be_several_is_asked_about(kitchen: Kitchen, ask):
-    with pytest.raises(ToolError, match=r"Ask the user which one: .*chicken"):
+    with pytest.raises(ToolError, match=r"Which one do you mean: .*chicken"):
         ask("start_recipe", name="chicken")
 
 

@@ -160,3 +160,10 @@ def test_diets_are_heard_in_both_languages():
 )
 def test_an_allergy_to_any_food_is_understood(sentence: str, foods: set[str]):
     assert foods <= avoided_in(sentence)
+
+
+def test_a_name_half_in_each_language_is_understood() -> None:
+    search = RecipeSearch(RecipeLibrary.load().values())
+    found = search.named("tomato炒鸡蛋")
+    assert found is not None
+    assert found.recipe.id == "tomato-egg-stir-fry"
