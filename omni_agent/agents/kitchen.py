@@ -32,13 +32,14 @@ EXAMPLES = (
     Exchange("How do I know the oil is hot enough?", "A breadcrumb dropped in should sizzle."),
     Exchange("I made soup for my mother yesterday", "That was kind! Did she like it?"),
     Exchange("牛奶放冰箱能放几天？", "开封后最好三天内喝完。"),
-    Exchange("You are very patient with me", "We have all the time in the world."),
+    Exchange("My aunt can't stand coriander", "Good to know, I will remember that."),
+    Exchange("我儿子对虾过敏", "记住了，我会避开虾。"),
+    Exchange("We keep to a vegetarian diet at home", "Noted, I will keep that in mind."),
     Exchange("What wine suits roast lamb?", "A full red, such as a Rioja."),
     Exchange("怎么挑熟透的西瓜？", "拍一拍，声音闷的比较熟。"),
     Exchange("How long does fresh fish keep?", "A day in the fridge, two at the most."),
     Exchange("吃饺子蘸什么好？", "醋加一点辣油，最经典。"),
     Exchange("Is brown rice healthier than white?", "It has more fibre and minerals."),
-    Exchange("豆腐是用什么做的？", "豆腐是用黄豆做的。"),
     Exchange("你觉得辣的好吃吗？", "我尝不到味道，但很多人都离不开辣。"),
 )
 
