@@ -28,12 +28,12 @@ bench: $(READY) ## Run the benchmarks; each prints a table and writes JSON
 
 lint: $(READY) ## Check style and types
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff format --check --extend-exclude '*.md' .
 	$(BIN)/mypy
 
 format: $(READY) ## Put the code in order
 	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+	$(BIN)/ruff format --extend-exclude '*.md' .
 
 clean: ## Remove the environment and everything made, but not the model files in the cache
 	rm -rf $(VENV) out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
