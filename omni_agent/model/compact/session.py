@@ -43,9 +43,10 @@ logger = logging.getLogger("omni_agent.model")
 CHARS_PER_TOKEN_AT_MOST = 8
 """A text longer than this many characters for every token of context cannot fit; said at once."""
 
-FIRST_STRETCH = 12
-"""Tokens thought before the first words are voiced. The rest is thought afterwards: the cores
-that would run ahead with the text are needed for the first sound."""
+FIRST_WORDS, STRETCH = 16, 2
+"""The first tokens of a spoken reply are thought a few at a time, and no further than they are
+asked for: while the first clause is voiced, the Thinker must not run ahead. Its threads wait for
+each other spinning, so that two engines at once on few cores take far more than twice as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,13 +289,20 @@ class CompactSession:
         else:
             yield Completed("done", first.usage)
             return
-        rest = thinker.complete(prompt, slot=slot, max_tokens=options.max_tokens, sampling=sampling)
-        async with aclosing(rest):
-            async for piece in rest:
-                if isinstance(piece, Completed):
-                    yield Completed(piece.reason, _since(first.usage, piece.usage))
-                else:
-                    yield piece
+        left, done = options.max_tokens, None
+        careful_until = left - FIRST_WORDS if options.speak and not calls else left
+        while done is None or (done.reason == "length" and left > 0):
+            stretch = min(left, STRETCH) if left > careful_until else left
+            left -= stretch
+            rest = thinker.complete(prompt, slot=slot, max_tokens=stretch, sampling=sampling)
+            async with aclosing(rest):
+                async for piece in rest:
+                    if isinstance(piece, Completed):
+                        done = piece
+                    else:
+                        prompt += piece
+                        yield piece
+        yield Completed(done.reason, _since(first.usage, done.usage))
 
     async def _slot(self) -> int:
         return await self._organs.thinker.open_slot(self._id, self._prompt.fixed)

@@ -95,6 +95,9 @@ class Thinker:
         params.cpuparams.n_threads = threads
         params.cpuparams_batch.n_threads = threads
         params.n_batch = params.n_ubatch = PREFILL_BLOCK
+        params.cpuparams.poll = params.cpuparams_batch.poll = (
+            0  # idle threads leave the cores to ears and voice
+        )
         params.cache_ram_mib = 0
         params.slot_save_path = f"{states}/"
         params.endpoint_slots = True
