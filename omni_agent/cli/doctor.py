@@ -155,7 +155,6 @@ EXTRAS = {
             "opencv-python-headless",
             "opening-hours-py",
             "osmium",
-            "phonemizer-fork",
             "rapidocr",
             "xllamacpp",
         ),
