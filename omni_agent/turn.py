@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from itertools import islice
 from textwrap import shorten
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -262,11 +263,15 @@ class Turn:
         recall = partial(
             self.memory.recall,
             self.heard,
-            limit=self.recall_limit,
+            limit=4 * self.recall_limit,
             exclude_conversation=self.context.conversation,
         )
         try:
-            self.recalled = tuple(await asyncio.to_thread(recall))
+            found = await asyncio.to_thread(recall)
+            # What somebody told is worth recalling; earlier requests and the agent's own answers
+            # would only be taken for today's.
+            told = (m for m in found if m.kind != "request" and m.speaker != self.agent)
+            self.recalled = tuple(islice(told, self.recall_limit))
         except MemoryStoreError:
             raise
         except Exception:

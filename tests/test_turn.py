@@ -388,7 +388,7 @@ async def test_recall_comes_before_the_answer_and_recording_before_the_end() -> 
         "TurnFinished",
     ]  # fmt: skip
     context = next(p for p in model.sessions[0].fed if isinstance(p, Context))
-    assert "[f_1] Anna eats no nuts." in context.text
+    assert "Anna eats no nuts." in context.text
     assert notebook.turns[-1].reply == "No nuts, then."
     assert notebook.turns[-1].stopped == "done"
 

@@ -45,8 +45,10 @@ class Ledger:
                 [(turn.speaker, turn.user), (turn.agent, turn.reply)]
             ):
                 if text.strip():
+                    # What only set a tool to work tells nothing later; it can still be searched.
+                    kind = "request" if turn.tools and not reply else "episode"
                     ids.append(new_id("e", at))
-                    _insert(db, id=ids[-1], kind="episode", text=text, speaker=speaker,
+                    _insert(db, id=ids[-1], kind=kind, text=text, speaker=speaker,
                             turn=number, reply=reply, language=turn.language,
                             recorded_at=to_seconds(at))  # fmt: skip
         return tuple(ids)
