@@ -13,6 +13,7 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 import pytest
+import pytest_asyncio
 
 from omni_agent.agent import Agent
 from omni_agent.agents.kitchen import kitchen
@@ -30,7 +31,7 @@ pytestmark = [pytest.mark.weights, pytest.mark.asyncio(loop_scope="module")]
 ASKER = {"en": "am_michael", "zh": "zm_yunxi"}
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def model() -> AsyncIterator[CompactModel]:
     opened = await open_model("compact")
     assert isinstance(opened, CompactModel)
