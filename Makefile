@@ -5,7 +5,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-EXTRAS := compact,audio,dev
+EXTRAS := compact,qwen,audio,dev
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help

