@@ -58,3 +58,13 @@ def reference(tiny: Path) -> Qwen2_5OmniForConditionalGeneration:
         tiny, dtype=torch.float32, attn_implementation="sdpa"
     )
     return model.eval()
+
+
+@pytest.fixture
+def copy_of_tiny(tiny: Path, tmp_path: Path) -> Path:
+    """A folder of links to the tiny checkpoint's files, to take away from and add to."""
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    for file in tiny.iterdir():
+        (folder / file.name).symlink_to(file)
+    return folder
