@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from omni_agent.clock import Clock
 from omni_agent.events import AudioDelta, TextDelta
 from omni_agent.media import Audio
@@ -16,8 +18,9 @@ from omni_agent.model.compact.clauses import Clause, ClauseSplitter
 from omni_agent.model.compact.language import spoken_language
 
 if TYPE_CHECKING:
-    from omni_agent.model.compact.voice import Voice
+    from omni_agent.model.compact.voice import Spoken, Voice
 
+RATE = 24_000
 SECOND_VOICES = {("zh", "male"): "zm_yunxi", ("en", "male"): "am_michael"}
 """Who speaks a language that the chosen voice does not, where it is not the language's default."""
 
@@ -71,10 +74,13 @@ class Speaker:
 
         async def voice() -> None:
             while (clause := await clauses.get()) is not None:
-                audio = await self.voiced(clause.text, language)
+                begins = clause.text_upto - len(clause.text)
+                async with aclosing(self._voiced(clause.text, language)) as said:
+                    async for spoken in said:
+                        audio = Audio(spoken.samples, RATE)
+                        upto = begins + round(spoken.share * len(clause.text))
+                        events.put_nowait(AudioDelta(audio, upto, now()))
                 speaking.set()
-                if len(audio.samples):
-                    events.put_nowait(AudioDelta(audio, clause.text_upto, now()))
 
         async def both() -> None:
             try:
@@ -97,19 +103,20 @@ class Speaker:
                 await asyncio.wait([work])
 
     async def voiced(self, text: str, language: Language) -> Audio:
-        """The sound of one clause."""
+        """All of the sound of `text` at once."""
+        async with aclosing(self._voiced(text, language)) as said:
+            parts = [spoken.samples async for spoken in said]
+        return Audio(np.concatenate(parts) if parts else np.zeros(0, np.float32), RATE)
+
+    async def _voiced(self, text: str, language: Language) -> AsyncGenerator[Spoken, None]:
         from omni_agent.model.compact.voice import CancelSpeech
 
         spoken = spoken_language(text, language)
-        cancel = CancelSpeech()
-        loop = asyncio.get_running_loop()
+        cancel, loop = CancelSpeech(), asyncio.get_running_loop()
+        said = self._speech.engine.stream(text, self._voice_for(spoken), spoken, cancel=cancel)
         try:
-            return await loop.run_in_executor(
-                self._speech.worker,
-                lambda: self._speech.engine.speak(
-                    text, self._voice_for(spoken), spoken, cancel=cancel
-                ),
-            )
+            while more := await loop.run_in_executor(self._speech.worker, next, said, None):
+                yield more
         finally:
             cancel.set()  # without effect once it is done
 

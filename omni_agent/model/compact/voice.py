@@ -12,12 +12,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from omni_agent.errors import GenerationError, MissingExtra, ModelLoadError, SettingsError
+from omni_agent.errors import GenerationError, ModelLoadError, SettingsError
 from omni_agent.media import Audio
 from omni_agent.messages import Language
+from omni_agent.model.compact.kokoro import RATE, Kokoro, joined, windows
 from omni_agent.model.compact.phonemes import Phonemizer
 
-RATE = 24_000
 DEFAULT_VOICES: dict[Language, str] = {"en": "af_heart", "zh": "zf_xiaoxiao"}
 
 
@@ -28,6 +28,14 @@ class VoiceInfo:
     name: str
     language: Language
     gender: Literal["female", "male"]
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A stretch of sound, float32 at 24 kHz, and the share of the text that is over with it."""
+
+    samples: np.ndarray
+    share: float
 
 
 class SpeechCancelled(Exception):
@@ -78,7 +86,7 @@ class Voice:
         self._infos = {i.name: i for i in _list_voices(self._voices_dir)}
         if not self._infos:
             raise ModelLoadError(f"no voice tables (such as af_heart.bin) are in {voices_dir}")
-        self._session = _open_session(Path(model_path), threads)
+        self._net = Kokoro(Path(model_path), threads=threads)
         self._phonemizer = Phonemizer()
         self._styles: dict[str, np.ndarray] = {}
         self._lock = threading.Lock()
@@ -92,11 +100,26 @@ class Voice:
         speed: float = 1.0,
         cancel: CancelSpeech | None = None,
     ) -> Audio:
-        """Say `text`; blocks, and calls from several threads wait for each other.
+        """All of `stream` in one."""
+        said = self.stream(text, voice, language, speed=speed, cancel=cancel)
+        parts = [spoken.samples for spoken in said]
+        return Audio(np.concatenate(parts) if parts else np.zeros(0, np.float32), RATE)
+
+    def stream(
+        self,
+        text: str,
+        voice: str | None = None,
+        language: Language = "en",
+        *,
+        speed: float = 1.0,
+        cancel: CancelSpeech | None = None,
+    ) -> Iterator[Spoken]:
+        """Say `text`, a stretch of sound after the other; blocks while one is made.
 
         `language` decides how numbers and units are read and which voice is the default. `speed`:
         0.5 … 2. The sound begins 20 ms before the first phoneme and ends with the pause that the
-        last punctuation asks for; it is empty where nothing can be spoken, as in "🙂".
+        last punctuation asks for; there is none where nothing can be spoken, as in "🙂".
+        Calls from several threads take turns at the net.
         Raises SettingsError for a voice, language or speed there is not, SpeechCancelled.
         """
         info = self.info(voice or self.default_voice(language))
@@ -105,12 +128,14 @@ class Voice:
             raise SettingsError(f"speed is {speed}, and has to be between 0.5 and 2")
         accent: Literal["en-us", "en-gb"] = "en-gb" if info.name.startswith("b") else "en-us"
         phonemes = self._phonemizer.phonemes(text, language, accent=accent)
-        parts = []
-        for stretch in _stretches("".join(c for c in phonemes if c in self._vocab)):
-            sound = self._synthesise(stretch, info.name, speed, cancel or CancelSpeech())
-            parts.append(_trim(sound, pause=_PAUSES.get(stretch[-1], _NO_PAUSE) / speed))
-        samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
-        return Audio(samples, RATE)
+        stretches = list(_stretches("".join(c for c in phonemes if c in self._vocab)))
+        done, whole = 0, sum(map(len, stretches))
+        for stretch in stretches:
+            run = _Run(self._lock, cancel or CancelSpeech(), stretch)
+            pause = _PAUSES.get(stretch[-1], _NO_PAUSE) / speed
+            for samples, said in _trimmed(self._sounds(stretch, info.name, speed, run), pause):
+                yield Spoken(samples, (done + said) / whole)
+            done += len(stretch)
 
     def voices(self) -> list[VoiceInfo]:
         """The voices there are, by name."""
@@ -138,29 +163,54 @@ class Voice:
         table = self._styles[voice]
         return table[min(length, len(table) - 1)][None]
 
-    def _synthesise(
-        self, phonemes: str, voice: str, speed: float, cancel: CancelSpeech
-    ) -> np.ndarray:
+    def _sounds(
+        self, phonemes: str, voice: str, speed: float, run: _Run
+    ) -> Iterator[tuple[np.ndarray, int]]:
+        """Sound as it is made, with the number of phonemes that are over by then."""
+        ids = [self._vocab[p] for p in phonemes]
+        with run as options:
+            style = self._style(voice, len(ids))
+            frames = self._net.frames(ids, style, speed, options)
+        over = 0
+
+        def made() -> Iterator[np.ndarray]:
+            nonlocal over
+            for window in windows(frames):
+                with run as options:
+                    sound = self._net.sound(frames, window, style, options)
+                over = int(np.searchsorted(frames.ends, window.end, side="right"))
+                yield sound
+            over = len(ids)  # the last mark lies in the silence
+
+        for sound in joined(made()):
+            yield sound, over
+
+
+class _Run:
+    """One use of the net after the other, each until it is cancelled."""
+
+    def __init__(self, lock: threading.Lock, cancel: CancelSpeech, phonemes: str) -> None:
+        self._lock = lock
+        self._cancel = cancel
+        self._phonemes = phonemes
+
+    def __enter__(self) -> Any:
         import onnxruntime
 
-        ids = [self._vocab[p] for p in phonemes]
+        self._lock.acquire()
         options = onnxruntime.RunOptions()
-        inputs = {
-            "tokens": np.array([[0, *ids, 0]], np.int64),
-            "speed": np.array([speed], np.float32),
-        }
-        with self._lock:
-            inputs["style"] = self._style(voice, len(ids))
-            cancel.guard(options)
-            if cancel.is_set():
-                raise SpeechCancelled
-            try:
-                sound = self._session.run(["audio"], inputs, options)[0]
-            except Exception as why:
-                if cancel.is_set():
-                    raise SpeechCancelled from why
-                raise GenerationError(f"the voice broke down on {phonemes!r}: {why}") from why
-        return np.asarray(sound, np.float32).reshape(-1)
+        self._cancel.guard(options)
+        if self._cancel.is_set():
+            self._lock.release()
+            raise SpeechCancelled
+        return options
+
+    def __exit__(self, kind: object, why: BaseException | None, trace: object) -> None:
+        self._lock.release()
+        if isinstance(why, Exception):
+            if self._cancel.is_set():
+                raise SpeechCancelled from why
+            raise GenerationError(f"the voice broke down on {self._phonemes!r}: {why}") from why
 
 
 # --- the files ------------------------------------------------------------------------------
@@ -171,29 +221,6 @@ _LANGUAGES = {
 }  # fmt: skip
 _VOICE_NAME = re.compile(r"([abefhijpz])([fm])_\w+")
 _STYLE_SHAPE = (510, 256)
-
-
-def _open_session(path: Path, threads: int) -> Any:
-    try:
-        import onnxruntime
-    except ImportError as missing:
-        raise MissingExtra("onnxruntime", "compact", needed_for="the voice") from missing
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # Idle workers that spin would take the cores from the thinker, which decodes meanwhile.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
-    except Exception as why:  # onnxruntime's errors share no base class but this
-        raise ModelLoadError(f"the voice's model {path} cannot be opened: {why}") from why
-    names = {i.name for i in session.get_inputs()}
-    if names != {"tokens", "style", "speed"}:
-        raise ModelLoadError(
-            f"{path} is no Kokoro model: its inputs are {', '.join(sorted(names))}"
-        )
-    return session
 
 
 def _read_vocab(path: Path) -> dict[str, int]:
@@ -226,7 +253,7 @@ _PAUSES = {",": 0.12, ";": 0.18, ":": 0.18, "—": 0.15, "…": 0.3, ".": 0.28, 
 _NO_PAUSE = 0.05
 """Seconds of silence after a stretch, by its last letter."""
 
-_FRAME = RATE // 200
+_STEP = RATE // 200
 _SILENT = 10 ** (-55 / 20)
 """The net's own silence lies below −70 dBFS; the softest onset of a phoneme well above this."""
 _LEAD, _FADE = RATE // 50, RATE // 125
@@ -245,16 +272,37 @@ def _stretches(phonemes: str) -> Iterator[str]:
         yield rest
 
 
-def _trim(sound: np.ndarray, *, pause: float) -> np.ndarray:
-    """Without the net's 0.3 s of silence before and 0.5 s after; faded, and `pause` s behind it."""
-    frames = sound[: len(sound) // _FRAME * _FRAME].reshape(-1, _FRAME)
-    loud = np.flatnonzero(np.sqrt((frames**2).mean(axis=1)) > _SILENT)
-    if not len(loud):
-        return np.zeros(0, np.float32)
-    start = max(0, loud[0] * _FRAME - _LEAD)
-    end = min(len(sound), (loud[-1] + 1) * _FRAME + 2 * _FADE)
-    cut = np.clip(sound[start:end], -1.0, 1.0)
-    fade = np.linspace(0.0, 1.0, min(_FADE, len(cut)), dtype=np.float32)
-    cut[: len(fade)] *= fade
-    cut[-len(fade) :] *= fade[::-1]
-    return np.concatenate([cut, np.zeros(int(pause * RATE), np.float32)])
+def _trimmed(
+    sounds: Iterator[tuple[np.ndarray, int]], pause: float
+) -> Iterator[tuple[np.ndarray, int]]:
+    """Without silence at both ends, faded there, and with `pause` s of it behind.
+
+    What may yet be the silence at the end is held back.
+    """
+    waiting, over, begun = np.zeros(0, np.float32), 0, False
+    for sound, said in sounds:
+        over = said
+        waiting = np.concatenate([waiting, np.clip(sound, -1.0, 1.0)])
+        loud = _loud(waiting)
+        if not len(loud):
+            continue
+        start = 0 if begun else max(0, int(loud[0]) * _STEP - _LEAD)
+        stop = (int(loud[-1]) + 1) * _STEP - _FADE
+        if stop <= start:
+            continue
+        out, waiting = waiting[start:stop], waiting[stop:]
+        if not begun:
+            rise = np.linspace(0.0, 1.0, min(_FADE, len(out)), dtype=np.float32)
+            out[: len(rise)] *= rise
+        begun = True
+        yield out, said
+    if begun:
+        rest = waiting[: 3 * _FADE]
+        rest *= np.linspace(1.0, 0.0, len(rest), dtype=np.float32)
+        yield np.concatenate([rest, np.zeros(int(pause * RATE), np.float32)]), over
+
+
+def _loud(sound: np.ndarray) -> np.ndarray:
+    """The steps of 5 ms in which there is sound."""
+    steps = sound[: len(sound) // _STEP * _STEP].reshape(-1, _STEP)
+    return np.flatnonzero(np.sqrt((steps**2).mean(axis=1)) > _SILENT)

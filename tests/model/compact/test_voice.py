@@ -30,6 +30,45 @@ def test_a_clause_is_sound_that_begins_and_ends_without_dead_air(voice):
 
 
 @pytest.mark.weights
+@pytest.mark.parametrize(("text", "language"), [(LONG, "en"), ("让面团发酵，使面团更松软。", "zh")])
+def test_sound_comes_in_stretches_long_before_the_last_one(voice, text, language):
+    voice.warm_up(language)
+    began, came = time.perf_counter(), []
+    for spoken in voice.stream(text, None, language):
+        came.append((time.perf_counter() - began, spoken))
+    assert len(came) >= 3
+    assert came[0][0] < came[-1][0] / 2
+    shares = [spoken.share for _, spoken in came]
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < 0.5
+    assert shares[-1] == 1
+
+
+@pytest.mark.weights
+def test_no_seam_is_heard_where_stretches_join(voice):
+    """The jump from one sample to the next is no larger at the joins than elsewhere."""
+    parts = [spoken.samples for spoken in voice.stream(LONG)]
+    steps = np.abs(np.diff(np.concatenate(parts)))
+    joins = np.cumsum([len(part) for part in parts])[:-1] - 1
+    for join in joins:
+        assert steps[join - 240 : join + 240].max() <= np.percentile(steps, 99.9)
+
+
+@pytest.mark.weights
+def test_a_cache_that_cannot_be_written_to_is_no_hindrance(voice, tmp_path, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise PermissionError("read-only")
+
+    at = catalog().ensure("kokoro", "kokoro-vocab", "kokoro-voices")
+    model = tmp_path / "model.onnx"
+    model.symlink_to(at["kokoro"])
+    monkeypatch.setattr("pathlib.Path.write_bytes", refuse)
+    again = Voice(model, at["kokoro-vocab"], at["kokoro-voices"])
+    assert again.speak("Sure!").seconds == voice.speak("Sure!").seconds
+    assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
+
+
+@pytest.mark.weights
 def test_clauses_join_without_a_click(voice):
     said = voice.speak("Sure!").samples
     assert said[0] == said[-1] == 0.0
