@@ -34,7 +34,7 @@ class KVCache(Cache):
       the forward can be captured as a CUDA graph; rows past the end must be masked
       (`static_mask`), and `advance` tells the cache afterwards how many were written.
 
-    After `cut` the rows beyond stay as they are until they are overwritten: no one reads them.
+    Rows beyond `length` are zero or finite: a masked row weighs 0, and 0 × NaN would be NaN.
     """
 
     def __init__(
@@ -47,7 +47,6 @@ class KVCache(Cache):
         dtype: torch.dtype,
         device: torch.device | str,
     ) -> None:
-        # Zeros, not empty: a masked row has weight 0, and 0 × NaN would be NaN.
         shape = (layers, 1, kv_heads, limit, head_dim)
         self.keys = torch.zeros(shape, dtype=dtype, device=device)
         self.values = torch.zeros(shape, dtype=dtype, device=device)
@@ -84,6 +83,9 @@ class KVCache(Cache):
         """Forget every token from `length` on."""
         if not 0 <= length <= self._length:
             raise ValueError(f"a cache of {self._length} tokens cannot be cut to {length}")
+        # What breaks off in the middle of a forward may have written further than `length`.
+        self.keys[:, :, :, length:] = 0
+        self.values[:, :, :, length:] = 0
         self._length = length
 
     def advance(self, count: int) -> None:
