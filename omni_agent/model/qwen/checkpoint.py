@@ -7,6 +7,7 @@ JSON and from the headers of the safetensors files.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,13 @@ SPEAKERS_FILE = "spk_dict.pt"
 _INDEX = "model.safetensors.index.json"
 _SINGLE = "model.safetensors"
 _TOKENIZER = ({"tokenizer.json"}, {"vocab.json", "merges.txt"})
+_RENAMED = (
+    ("thinker.model.language_model.", "thinker.model."),
+    ("thinker.model.audio_tower.", "thinker.audio_tower."),
+    ("thinker.model.visual.", "thinker.visual."),
+)
+"""Parameters of transformers' modules, and the names that published files have for them."""
+
 _NOT_YET = {
     "qwen3_omni_moe": "Qwen3-Omni speaks through another kind of Talker, which is not built here",
     "qwen2_5_omni_thinker": "this is a Thinker alone, without Talker and voice",
@@ -119,11 +127,22 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint(folder, raw, tensors, _quantization(raw, folder))
 
 
+def stored_name(parameter: str) -> str:
+    """What a published checkpoint calls a parameter of transformers' whole Qwen2.5-Omni."""
+    for here, there in _RENAMED:
+        if parameter.startswith(here):
+            return there + parameter.removeprefix(here)
+    return parameter
+
+
 def parse_config(raw: Mapping[str, Any], where: str) -> Qwen2_5OmniConfig:
     """Raises ModelLoadError where the installed transformers cannot read it."""
     transformers = import_transformers()
     plain = {key: value for key, value in raw.items() if key != "quantization_config"}
+    log = logging.getLogger("transformers")
+    level = log.level
     try:
+        log.setLevel(logging.ERROR)  # it warns that text ids are not within the Talker's codes
         return transformers.Qwen2_5OmniConfig.from_dict(plain)
     except Exception as error:
         wrote = raw.get("transformers_version")
@@ -132,6 +151,8 @@ def parse_config(raw: Mapping[str, Any], where: str) -> Qwen2_5OmniConfig:
             + (f"; it was written by transformers {wrote}" if wrote else "")
             + f". Install a newer one with: pip install -U transformers\n  {error}"
         ) from error
+    finally:
+        log.setLevel(level)
 
 
 def import_transformers() -> Any:
