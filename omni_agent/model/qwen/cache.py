@@ -13,6 +13,9 @@ from transformers.cache_utils import Cache, CacheLayerMixin
 
 from omni_agent.errors import ContextFull
 
+SMALLEST_WINDOW = 1024
+"""Rows that a step of fixed shapes attends to at least; doubled as needed, up to the limit."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Static:
@@ -112,6 +115,18 @@ class KVCache(Cache):
             yield
         finally:
             self._static = None
+
+    @property
+    def windows(self) -> tuple[int, ...]:
+        """The windows that steps of fixed shapes use, smallest first; there are few of them."""
+        sizes = [SMALLEST_WINDOW]
+        while sizes[-1] < self.limit:
+            sizes.append(2 * sizes[-1])
+        return (*sizes[:-1], self.limit)
+
+    def window_for(self, rows: int) -> int:
+        """The smallest of `windows` that holds this many rows."""
+        return next(window for window in self.windows if window >= rows)
 
     def mask(self, count: int) -> Tensor | None:
         """What `count` new tokens may attend to: bool [1, 1, count, length + count].

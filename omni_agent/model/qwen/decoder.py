@@ -19,9 +19,6 @@ from omni_agent.model.qwen.positions import CHUNK_SECONDS, IDS_PER_SECOND
 CHUNK = 512
 """Tokens that are prefilled in one forward; in between, the work can be called off."""
 
-SMALLEST_WINDOW = 1024
-"""Rows of keys and values that a step of fixed shapes attends to at least; doubled as needed."""
-
 
 class Cancelled(Exception):
     """The work was called off between two forwards."""
@@ -56,7 +53,6 @@ class Decoder:
         self.tokens = torch.zeros(limit, dtype=torch.int64, device=self.device)
         """Token ids, of which the first `cache.length` mean something."""
         self._static = records_graphs(self.device) if static is None else static
-        self._windows = _windows(limit)
         self._steppers: dict[int, CUDAGraphed[Forwarded]] = {}
         self._index = torch.zeros(1, dtype=torch.int64, device=self.device)
         self._position = torch.zeros(1, dtype=torch.int64, device=self.device)
@@ -92,7 +88,7 @@ class Decoder:
         self._position.fill_(position)
         if not self._static:
             return self._forward_token(token, self._index, self._position)
-        window = next(window for window in self._windows if window > length)
+        window = self.cache.window_for(length + 1)
         done = self._stepper(window)(token, self._index, self._position)
         self.cache.advance(1)
         return done
@@ -100,7 +96,7 @@ class Decoder:
     def warm_up(self) -> None:
         """Record the graphs of all windows; overwrites the first token."""
         token = torch.zeros_like(self._index)
-        for window in self._windows if self._static else ():
+        for window in self.cache.windows if self._static else ():
             for _ in range(WARM_UP + 1):
                 self._stepper(window)(token, self._index.zero_(), self._position.zero_())
         self.cache.cut(0)
@@ -142,14 +138,6 @@ def breakdown(length: int) -> GenerationError:
     return GenerationError(
         f"the model's numbers broke down after {length} tokens: its logits hold NaN or infinity"
     )
-
-
-def _windows(limit: int) -> tuple[int, ...]:
-    windows, window = [], SMALLEST_WINDOW
-    while window < limit:
-        windows.append(window)
-        window *= 2
-    return (*windows, limit)
 
 
 def _check_config(config: Any) -> None:
