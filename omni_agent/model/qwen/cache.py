@@ -55,6 +55,8 @@ class KVCache(Cache):
         self.values = torch.zeros(shape, dtype=dtype, device=device)
         self.limit = limit
         self._length = 0
+        self._reach = 0  # rows from here on were never written
+        self._most_at_once = 0  # in a forward of fixed shapes, which the host may not see
         self._static: _Static | None = None
         super().__init__(layers=[_Layer(self, index) for index in range(layers)])
 
@@ -86,15 +88,18 @@ class KVCache(Cache):
         """Forget every token from `length` on."""
         if not 0 <= length <= self._length:
             raise ValueError(f"a cache of {self._length} tokens cannot be cut to {length}")
-        # What breaks off in the middle of a forward may have written further than `length`.
-        self.keys[:, :, :, length:] = 0
-        self.values[:, :, :, length:] = 0
-        self._length = length
+        # A forward that broke off may have written further than `length`. Not all rows, though:
+        # they may be gigabytes that were never touched.
+        end = max(self._reach, self._length + self._most_at_once)
+        self.keys[:, :, :, length:end] = 0
+        self.values[:, :, :, length:end] = 0
+        self._length = self._reach = length
 
     def advance(self, count: int) -> None:
         """Say that `count` tokens were written at the end by forwards inside `static`."""
         self.need(count)
         self._length += count
+        self._reach = max(self._reach, self._length)
 
     def need(self, count: int) -> None:
         """Raise ContextFull unless `count` more tokens fit."""
@@ -111,6 +116,7 @@ class KVCache(Cache):
         if not 1 <= window <= self.limit:
             raise ValueError(f"a window of {window} rows is not within the {self.limit} there are")
         self._static = _Static(index, window)
+        self._most_at_once = max(self._most_at_once, len(index))
         try:
             yield
         finally:
@@ -156,6 +162,7 @@ class KVCache(Cache):
         if layer == 0:
             self.need(count)
         end = self._length + count
+        self._reach = max(self._reach, end)
         self.keys[layer, :, :, self._length : end] = keys
         self.values[layer, :, :, self._length : end] = values
         if layer == len(self.layers) - 1:

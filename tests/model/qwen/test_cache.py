@@ -96,6 +96,8 @@ def test_after_a_cut_nothing_is_left_of_what_was_cut(decoder):
     forward(decoder, cut, embeds[:, :9], 0, own_mask(cut, 9))
     forward(decoder, cut, others, 9, own_mask(cut, 20))
     cut.cut(9)
+    assert torch.equal(cut.keys, never.keys)
+    assert torch.equal(cut.values, never.values)
     for start, end in ((9, 15), (15, 16)):
         piece = embeds[:, start:end]
         went_on = forward(decoder, cut, piece, start, own_mask(cut, end - start))
@@ -125,6 +127,11 @@ def test_a_forward_that_breaks_off_leaves_the_length(decoder):
     keys = torch.ones(1, *cache.keys.shape[2:3], 2, cache.keys.shape[-1])
     cache.write(0, keys, keys)
     assert cache.length == 4
+    cache.cut(4)
+    with cache.static(torch.tensor([4])):
+        cache.write(0, keys[:, :, :1], keys[:, :, :1])
+    cache.cut(4)
+    assert not cache.keys[:, :, :, 4:].any()
 
 
 def test_generate_of_transformers_takes_it(reference):
