@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -123,6 +124,61 @@ def remove(
 def path(name: Annotated[str, typer.Argument(help="One artifact.")]) -> None:
     """Print where an artifact is. Exit status 1 if it is not here."""
     typer.echo(_catalog().path(name))
+
+
+@app.command()
+def plan(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="qwen2.5-omni-7b, qwen2.5-omni-3b, or a folder with a checkpoint."),
+    ] = None,
+    memory: Annotated[
+        float | None,
+        typer.Option(help="For a GPU with so many GiB, instead of this machine.", metavar="GIB"),
+    ] = None,
+    context: Annotated[int, typer.Option(help="Tokens of conversation to make room for.")] = 8192,
+) -> None:
+    """Show what a Qwen2.5-Omni needs, by its shapes: nothing is fetched or loaded.
+
+    [b]beside[/b] the weights are KV caches, activations and what CUDA's libraries take. The
+    Thinker reads [b]a token[/b]'s bytes for each token, the Talker [b]a code[/b]'s for each of 50
+    codes in a second of speech: divided by the memory's bandwidth, the least time that takes.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from omni_agent.model.progress import size_text
+    from omni_agent.model.qwen.checkpoint import import_transformers, read_checkpoint
+    from omni_agent.model.qwen.published import PUBLISHED
+
+    import_transformers()
+    from omni_agent.model.qwen.machine import Machine
+    from omni_agent.model.qwen.plan import Shapes, plan_variants
+
+    machine = Machine.here() if memory is None else Machine.of_size(memory)
+    console = Console()
+    console.print(
+        f"{machine.title}: {size_text(machine.free)} free. A context of {context:,} tokens.",
+        highlight=False,
+    )
+    for name in names or PUBLISHED:
+        if model := PUBLISHED.get(name.lower()):
+            shapes = Shapes.of_published(model)
+        else:
+            shapes = Shapes.of_checkpoint(read_checkpoint(Path(name)))
+        table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+        table.add_column(shapes.title, no_wrap=True)
+        for title in ("weights", "beside", "needs", "fits", "a token", "a code"):
+            table.add_column(title, justify="right", no_wrap=True)
+        for found in plan_variants(shapes, machine, context_tokens=context):
+            table.add_row(
+                f"{found.kind}, {'speech' if found.talker else 'text only'}",
+                *map(size_text, (found.weights, found.needs - found.weights, found.needs)),
+                "[green]yes[/green]" if found.fits else "[red]no[/red]",
+                size_text(found.token_reads),
+                size_text(found.code_reads) if found.talker else "–",
+            )
+        console.print(table)
 
 
 def _catalog() -> Catalog:

@@ -151,7 +151,7 @@ def _counting(report: Callable[[int], None]) -> Any:
 
     furthest = 0
 
-    class Bar(tqdm):  # type: ignore[type-arg]
+    class Bar(tqdm):
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **{**options, "disable": True})
 

@@ -41,6 +41,11 @@ class Machine:
             ) from error
         return cls(device, title, free, bfloat16=new)
 
+    @classmethod
+    def of_size(cls, gibibytes: float) -> Machine:
+        """A GPU with so much memory, of which its driver takes a twentieth: assumed."""
+        return cls("cuda:0", f"a GPU with {gibibytes:g} GiB", int(gibibytes * 0.95 * 2**30))
+
 
 def _free_memory() -> int:
     """Bytes that a process can still have: of the machine, or of its container if that is less."""

@@ -91,6 +91,10 @@ class LoadPlan:
     talker: bool
     context_tokens: int
     parts: Mapping[Part, int]
+    token_reads: int
+    """Bytes of weights the Thinker goes through for a token. By bandwidth, its least time."""
+    code_reads: int
+    """The same of the Talker, for one of the 50 codes of a second of speech."""
 
     @property
     def needs(self) -> int:
@@ -106,15 +110,20 @@ class LoadPlan:
         return self.context_tokens + REPLY_CODES
 
     @property
-    def weights_text(self) -> str:
-        """In what the weights are kept: "bfloat16", "int4, the rest bfloat16"."""
-        small = "4-bit as published" if self.published_4bit else self.quantize
-        return f"{small}, the rest {self.dtype}" if small else self.dtype
+    def weights(self) -> int:
+        """What stays the same however long the conversation is."""
+        return sum(self.parts[part] for part in _PREFIXES)
+
+    @property
+    def kind(self) -> str:
+        """In what most weights are kept: "bfloat16", "int4"."""
+        return "4-bit as published" if self.published_4bit else self.quantize or self.dtype
 
     def __str__(self) -> str:
         speech = "with speech" if self.talker else "text only"
+        rest = "" if self.kind == self.dtype else f", the rest {self.dtype}"
         return (
-            f"{self.title} on {self.machine.title} ({self.machine.device}), {self.weights_text}, "
+            f"{self.title} on {self.machine.title} ({self.machine.device}), {self.kind}{rest}, "
             f"{speech}, a context of {self.context_tokens:,} tokens: "
             f"needs {size_text(self.needs)}, {size_text(self.machine.free)} free"
         )
@@ -152,7 +161,7 @@ def plan_load(
         )
 
     def made(dtype: DType) -> LoadPlan:
-        weights = _weights(shapes, dtype, quantize, talker)
+        weights, reads = _weights(shapes, dtype, quantize, talker)
         rest: dict[Part, int] = {
             "KV caches": _caches(shapes.config, dtype, talker, context_tokens),
             "activations": _activations(shapes, dtype, quantize, context_tokens),
@@ -167,6 +176,8 @@ def plan_load(
             talker=talker,
             context_tokens=context_tokens,
             parts=weights | rest,
+            token_reads=reads["Thinker"],
+            code_reads=reads["Talker"],
         )
 
     if dtype is not None:
@@ -211,14 +222,18 @@ def part_of(name: str) -> Part:
 
 def _weights(
     shapes: Shapes, dtype: DType, quantize: Quantize | None, talker: bool
-) -> dict[Part, int]:
+) -> tuple[dict[Part, int], dict[Part, int]]:
+    """Bytes by part, and of these what one step reads: all but the table of embeddings."""
     sizes: dict[Part, int] = {"Thinker": 0, "hearing": 0, "sight": 0, "Talker": 0, "voice": 0}
+    reads = dict(sizes)
     for name, shape in shapes.weights.items():
         part = part_of(name)
         if talker or part not in ("Talker", "voice"):
             width = _BYTES["float32" if part == "voice" else dtype]
-            sizes[part] += _kept(name, shape, width, quantize)
-    return sizes
+            size = _kept(name, shape, width, quantize)
+            sizes[part] += size
+            reads[part] += 0 if "embed_tokens" in name else size
+    return sizes, reads
 
 
 def _kept(name: str, shape: tuple[int, ...], width: int, quantize: Quantize | None) -> int:
@@ -282,16 +297,26 @@ def _alternatives(plan: LoadPlan, shapes: Shapes) -> Iterator[tuple[str, int]]:
 
 
 def _variants(plan: LoadPlan, shapes: Shapes) -> Iterator[tuple[list[str], LoadPlan]]:
-    """Other ways to load it; with a shorter context where the wished one does not fit."""
+    """Other ways to load it, in words; with a shorter context where the wished one does not fit."""
+    contexts = (plan.context_tokens, min(plan.context_tokens, 2048))
+    longer, shorter = (
+        plan_variants(shapes, plan.machine, talker=plan.talker, context_tokens=context)
+        for context in contexts
+    )
+    for wished, other in zip(longer, shorter, strict=True):
+        chosen = wished if wished.fits else other
+        words = [f'quantize="{chosen.quantize}"'] if chosen.quantize else []
+        words += ["talker=False"] if plan.talker and not chosen.talker else []
+        if chosen.context_tokens != plan.context_tokens:
+            words.append(f"context_tokens={chosen.context_tokens}")
+        yield words, chosen
+
+
+def plan_variants(
+    shapes: Shapes, machine: Machine, *, talker: bool = True, context_tokens: int = 8192
+) -> Iterator[LoadPlan]:
+    """Every way to load it, best first: with speech in falling width, then as text only."""
+    speaks = any(name.startswith("talker.") for name in shapes.weights)
     kinds: list[Quantize | None] = [None] if shapes.published_4bit else [None, "int8", "int4"]
-    for talker, quantize in itertools.product([True, False] if plan.talker else [False], kinds):
-        for context in (plan.context_tokens, 2048):
-            words = [f'quantize="{quantize}"'] if quantize else []
-            words += ["talker=False"] if plan.talker and not talker else []
-            words += [f"context_tokens={context}"] if context != plan.context_tokens else []
-            other = plan_load(
-                shapes, plan.machine, quantize=quantize, talker=talker, context_tokens=context
-            )
-            if other.fits or context <= 2048:
-                yield words, other
-                break
+    for loud, kind in itertools.product([True, False] if talker and speaks else [False], kinds):
+        yield plan_load(shapes, machine, quantize=kind, talker=loud, context_tokens=context_tokens)

@@ -23,7 +23,6 @@ from omni_agent.model.qwen.plan import LoadPlan, Shapes, plan_load
 from omni_agent.model.qwen.quantize import Int4Linear, Int8Linear
 
 CPU = Machine("cpu", "a CPU", free=10**12)
-WEIGHTS = ("Thinker", "hearing", "sight", "Talker", "voice")
 
 
 def opened(folder: Path, **wishes: Any) -> tuple[Modules, LoadPlan]:
@@ -86,7 +85,7 @@ def test_it_takes_what_the_plan_says(tiny: Path, quantize: Any, dtype: Any, talk
         for buffer in layer.buffers()
     ]
     assert bool(small) == (quantize is not None)
-    assert sum(t.nbytes for t in [*stored, *small]) == sum(plan.parts[part] for part in WEIGHTS)
+    assert sum(t.nbytes for t in [*stored, *small]) == plan.weights
 
 
 def test_eight_bits_change_little(tiny: Path, reference: Any) -> None:
@@ -242,7 +241,7 @@ plan = test_loading.plan_load(
 loading._empty(checkpoint.config(), talker=True)  # imports what it needs
 before = own()
 modules = loading.load(checkpoint, plan, watch)
-print(peak - before, sum(plan.parts[part] for part in test_loading.WEIGHTS))
+print(peak - before, plan.weights)
 """
     done = subprocess.run(
         [sys.executable, "-c", program],

@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra qwen")
 pytest.importorskip("transformers", reason="needs the extra qwen")
 
+from omni_agent.cli import main
 from omni_agent.errors import ModelLoadError
 from omni_agent.model.qwen import machine
 from omni_agent.model.qwen.cache import KVCache
@@ -76,8 +77,7 @@ def test_the_large_model_fits_24_gigabytes_at_8k(large: Shapes) -> None:
     plan = plan_load(large, gpu(24), context_tokens=8192)
     assert plan.fits
     assert plan.dtype == "bfloat16"
-    weights = plan.needs - sum(plan.parts[p] for p in ("KV caches", "activations", "libraries"))
-    assert weights == 2 * (10_732_225_408 - 449_051_264) + 4 * 449_051_264
+    assert plan.weights == 2 * (10_732_225_408 - 449_051_264) + 4 * 449_051_264
     assert str(plan) == (
         "Qwen2.5-Omni 7B on a GPU (cuda:0), bfloat16, with speech, a context of 8,192 tokens: "
         "needs 23.97 GB, 24.00 GB free"
@@ -205,3 +205,31 @@ def test_a_container_that_has_less_counts(tmp_path: Path, monkeypatch: pytest.Mo
     assert free <= 2 * GB
     (tmp_path / "memory.max").write_text("max\n")
     assert Machine.here("cpu").free >= free
+
+
+def test_the_command_shows_every_way_to_load_it(
+    tiny: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as left:
+        main(["models", "plan", "Qwen2.5-Omni-7B", str(tiny), "--memory", "24"])
+    assert not left.value.code
+    shown = capsys.readouterr().out
+    lines = [line.split() for line in shown.splitlines()]
+    assert lines[0][:4] == ["a", "GPU", "with", "24"]
+    first = next(line for line in lines if line[:2] == ["bfloat16,", "speech"])
+    assert first[-7:] == ["23.97", "GB", "yes", "14.14", "GB", "2.64", "GB"]
+    assert shown.count("yes") == 12
+    assert shown.count("text only") == 6
+    assert "…" not in shown
+
+
+def test_the_command_knows_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["models", "plan", "qwen2.5-omni-3b", "--context", "4096"])
+    assert not left.value.code
+    assert "A context of 4,096 tokens" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as left:
+        main(["models", "plan", "/nowhere/at/all"])
+    assert left.value.code == 1
+    assert "there is no folder /nowhere/at/all" in capsys.readouterr().err
