@@ -12,6 +12,7 @@ pytest.importorskip("transformers", reason="needs the extra qwen")
 
 from omni_agent.cli import main
 from omni_agent.errors import ModelLoadError
+from omni_agent.model.progress import size_text
 from omni_agent.model.qwen import machine
 from omni_agent.model.qwen.cache import KVCache
 from omni_agent.model.qwen.checkpoint import read_checkpoint
@@ -233,3 +234,21 @@ def test_the_command_knows_this_machine(capsys: pytest.CaptureFixture[str]) -> N
         main(["models", "plan", "/nowhere/at/all"])
     assert left.value.code == 1
     assert "there is no folder /nowhere/at/all" in capsys.readouterr().err
+
+
+def test_the_page_about_models_states_what_is_reckoned(large: Shapes, small: Shapes) -> None:
+    page = (Path(__file__).parents[3] / "docs/models.md").read_text()
+    rows = [
+        [cell.strip(" `") for cell in line.split("|")[2:6]]
+        for line in page.splitlines()
+        if "| qwen2.5-omni-" in line
+    ]
+    assert len(rows) == 5
+    for name, quantize, needs, weights in rows:
+        shapes = large if name == "qwen2.5-omni-7b" else small
+        plan = plan_load(shapes, gpu(80), quantize=None if quantize == "–" else quantize)
+        assert (needs, weights) == (size_text(plan.needs), size_text(plan.weights))
+        for size in (plan.token_reads, plan.code_reads):
+            assert f"{size / 1e9:.2f} GB" in page
+    for size in plan_load(large, gpu(80)).parts.values():
+        assert f"| {size / 1e9:.2f} |" in page
