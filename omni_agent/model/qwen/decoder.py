@@ -151,7 +151,9 @@ def _check_config(config: Any) -> None:
         ("vision_config.spatial_merge_size", vision.spatial_merge_size, MERGE),
         ("vision_config.temporal_patch_size", vision.temporal_patch_size, PAIR),
         ("text_config.layer_types", {*text.layer_types}, {"full_attention"}),
-        ("the Thinker's attention", text._attn_implementation, "sdpa"),
+        ("attention of the text model", text._attn_implementation, "sdpa"),
+        ("attention of the audio encoder", audio._attn_implementation, "sdpa"),
+        ("attention of the vision encoder", vision._attn_implementation, "sdpa"),
     ):
         if found != ours:
             raise ModelLoadError(f"{name} is {found}; only {ours} can be used here")

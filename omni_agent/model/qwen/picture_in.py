@@ -17,6 +17,11 @@ import numpy as np
 import PIL.Image
 import torch
 from torch import Tensor
+from transformers.vision_utils import (
+    get_vision_cu_seqlens,
+    get_vision_position_ids,
+    get_vision_window_index,
+)
 
 from omni_agent.errors import MediaTooLarge, ModelLoadError
 from omni_agent.media import MAX_PIXELS, Image
@@ -141,12 +146,21 @@ def pair_patches(
 def encode_patches(visual: Any, patches: Sequence[Patches]) -> list[Tensor]:
     """Pictures or pairs → features [tokens, d] of each; they see nothing of each other.
 
-    `visual`: a Qwen2_5OmniVisionEncoder.
+    `visual`: a Qwen2_5OmniVisionEncoder, with sdpa.
     """
     weight = visual.patch_embed.proj.weight
+    grid = torch.cat([each.grid for each in patches])
+    index, windows = get_vision_window_index(
+        grid, visual.spatial_merge_size, visual.window_size, visual.patch_size
+    )
     encoded = visual(
         torch.cat([each.values for each in patches]).to(weight.device, weight.dtype),
-        grid_thw=torch.cat([each.grid for each in patches]).to(weight.device),
+        grid_thw=grid,
+        position_ids=get_vision_position_ids(grid, visual.spatial_merge_size).to(weight.device),
+        window_index=index.to(weight.device),
+        # On the host, as the attention splits by them: it would wait for the device in every layer.
+        cu_seqlens=get_vision_cu_seqlens(grid),
+        cu_window_seqlens=windows,
     ).pooler_output
     return list(encoded.split([each.tokens for each in patches]))
 

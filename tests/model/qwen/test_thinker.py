@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import partial
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from conversations import (
     ASSISTANT,
     END,
+    RULES,
     USER,
     AudioPiece,
     ImagePiece,
@@ -248,6 +250,19 @@ def test_a_reply_goes_on_after_media_were_dropped(reference):
     assert context.tokens[: context.length].tolist() == [*whole(left).ids, *more[:1]]
 
 
+def test_positions_of_a_reply_keep_their_distance_when_media_are_dropped(reference):
+    """Where a video goes on after its sound, a reply does not begin at the next id."""
+    context = new_context(reference)
+    clip = [TextPiece(USER), video(8, seconds=2.2), TextPiece(words(2))]
+    given = context.prefill(SYSTEM, *AUDIO, *clip)
+    reply_of(context, given.logits, 4)
+    before = context.positions.ids[:, -5:]
+    assert before[0, 2] - before[0, 1] > 1
+    context.drop_media(context.room + 50)
+    after = context.positions.ids[:, -5:]
+    assert torch.equal(after - after[:, :1], before - before[:, :1])
+
+
 def test_a_prefill_that_is_called_off_leaves_nothing(reference):
     calls = iter([False, False, True])
     context = new_context(reference, cancelled=lambda: next(calls))
@@ -301,6 +316,20 @@ def test_pictures_that_cannot_be_seen_leave_the_context(reference):
     with pytest.raises(MediaTooLarge, match="a strip"):
         context.prefill(SYSTEM, ImagePiece(picture(4000, 4)))
     assert context.length == 0
+
+
+def test_in_bfloat16_it_is_as_transformers_in_bfloat16(reference):
+    half = copy.deepcopy(reference.thinker).to(torch.bfloat16)
+    inputs = whole([SYSTEM, *MIXED]).inputs()
+    with torch.no_grad():
+        expected = half(**inputs).logits[0, -1].float()
+    context = ThinkerContext(half, 2000, rules=RULES)
+    given = context.prefill(SYSTEM, *MIXED)
+    assert given.talker_inputs.dtype == torch.bfloat16
+    assert given.logits.dtype == torch.float32
+    spread = float(expected.std())
+    torch.testing.assert_close(given.logits, expected, rtol=0, atol=0.15 * spread)
+    assert context.step(given.logits.argmax()[None]).talker_input.dtype == torch.bfloat16
 
 
 def test_what_is_no_token_is_refused(reference):
