@@ -267,7 +267,8 @@ def _activations(
     """The widest moments of prefill and of sight; what speech takes is far less than either.
 
     A decoder layer holds its input, the normed input, and three of the inner width; or queries and
-    results, and keys and values spread over all heads. A quantised layer may be widened for use.
+    results, and keys and values spread over all heads. Sight turns queries and keys in float32: 18
+    times its width for each patch. A quantised layer may be widened for use.
     """
     text = shapes.config["thinker_config"]["text_config"]
     width, inner = text["hidden_size"], text["intermediate_size"]
@@ -277,7 +278,7 @@ def _activations(
     widest = max(
         tokens * (2 * width + 3 * inner),
         tokens * 4 * width + 2 * context_tokens * width,
-        patches * (2 * sees["hidden_size"] + 3 * sees["intermediate_size"]),
+        patches * 18 * sees["hidden_size"],
     )
     widened = width * inner if quantize or shapes.published_4bit else 0
     logits = 4 * text["vocab_size"]

@@ -19,8 +19,10 @@ from omni_agent.errors import ModelLoadError
 from omni_agent.model.qwen.checkpoint import read_checkpoint
 from omni_agent.model.qwen.loading import Modules, load
 from omni_agent.model.qwen.machine import Machine
+from omni_agent.model.qwen.parts import TextPiece
 from omni_agent.model.qwen.plan import LoadPlan, Shapes, plan_load
 from omni_agent.model.qwen.quantize import Int4Linear, Int8Linear
+from omni_agent.model.qwen.thinker import ThinkerContext
 
 CPU = Machine("cpu", "a CPU", free=10**12)
 
@@ -253,3 +255,18 @@ print(peak - before, plan.weights)
     )
     grown, weights = map(int, done.stdout.split()[-2:])
     assert grown < 1.4 * weights
+
+
+@pytest.mark.parametrize("quantize", ["int8", "int4"])
+@pytest.mark.parametrize(("dtype", "error"), [("float32", 1e-4), ("bfloat16", 0.1)])
+def test_a_quantised_thinker_goes_on_token_by_token(
+    tiny: Path, quantize: Any, dtype: Any, error: float
+) -> None:
+    """With many rows and with one, whatever kernels there are."""
+    modules, _ = opened(tiny, quantize=quantize, dtype=dtype)
+    said = torch.arange(1000, 1030).tolist()
+    whole, grown = (ThinkerContext(modules.thinker, 64) for _ in range(2))
+    expected = whole.prefill(TextPiece(said)).logits.float()
+    grown.prefill(TextPiece(said[:-1]))
+    got = grown.step(torch.tensor(said[-1:])).logits.float()
+    assert (got - expected).norm() < error * expected.norm()
