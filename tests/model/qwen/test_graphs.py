@@ -6,8 +6,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra qwen")
 
-from omni_agent.errors import UsageError  # noqa: E402
-from omni_agent.model.qwen.graphs import SWITCH, CUDAGraphed, records_graphs  # noqa: E402
+from omni_agent.errors import UsageError
+from omni_agent.model.qwen.graphs import SWITCH, CUDAGraphed, records_graphs
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 

@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra qwen")
 pytest.importorskip("transformers", reason="needs the extra qwen")
 
-from transformers import (  # noqa: E402
+from transformers import (
     LogitsProcessorList,
     RepetitionPenaltyLogitsProcessor,
     SuppressTokensLogitsProcessor,
@@ -16,8 +16,8 @@ from transformers import (  # noqa: E402
     TopPLogitsWarper,
 )
 
-from omni_agent.errors import SettingsError  # noqa: E402
-from omni_agent.model.qwen.sampling import Sampler, SamplingOptions, is_sound  # noqa: E402
+from omni_agent.errors import SettingsError
+from omni_agent.model.qwen.sampling import Sampler, SamplingOptions, is_sound
 
 VOCAB = 300
 TALKER = SamplingOptions(0.9, 40, 0.8, 1.05, suppressed=(293,))

@@ -165,7 +165,7 @@ def test_one_step_of_euler_follows_the_slope(reference, chelsie, speakers):
 
 
 @pytest.mark.parametrize("preview", [False, True])
-@pytest.mark.parametrize("count", [0, 1, 11, 12, 23, 24, 36, 47, 48, 72, 131])
+@pytest.mark.parametrize("count", [0, 1, 11, 12, 23, 24, 36, 47, 48, 72, 97])
 def test_nothing_is_missing_and_nothing_too_much(quick, chelsie, count, preview):
     pieces = stream(quick, chelsie, LONG[:count], preview=preview)
     heard = 0
@@ -178,9 +178,9 @@ def test_nothing_is_missing_and_nothing_too_much(quick, chelsie, count, preview)
 
 @pytest.mark.parametrize("preview", [False, True])
 def test_how_the_codes_arrive_changes_nothing(quick, chelsie, preview):
-    codes = LONG[:80]
-    expected = sound(stream(quick, chelsie, codes, sizes=(80,), preview=preview))
-    for sizes in ((1,), (12,), (5, 0, 31), (70, 1)):
+    codes = LONG[:50]
+    expected = sound(stream(quick, chelsie, codes, sizes=(50,), preview=preview))
+    for sizes in ((1,), (12,), (5, 0, 31), (48, 1)):
         assert torch.equal(sound(stream(quick, chelsie, codes, sizes, preview=preview)), expected)
 
 
@@ -201,7 +201,7 @@ def test_when_how_much_is_heard(quick, chelsie, preview, moments):
     assert found == [pytest.approx(moment) for moment in moments]
 
 
-@pytest.mark.parametrize("count", [20, 60, 131])
+@pytest.mark.parametrize("count", [20, 50, 97])
 def test_streamed_is_the_same_mel_rendered_in_one_call(voice, chelsie, sample, vocode, count):
     codes = LONG[:count]
     streamed = sound(stream(voice, chelsie, codes))
@@ -250,10 +250,10 @@ def test_no_seam_at_the_joins(voice, chelsie):
 
 def test_the_noise_is_what_transformers_draws_for_the_whole_reply(quick, chelsie):
     reply = quick.begin(chelsie, seed=SEED)
-    for code in LONG:
+    for code in LONG[:40]:
         reply.push([code])
     reply.finish()
-    assert torch.equal(torch.cat(reply._noise)[: 2 * len(LONG)], noise_of(LONG))
+    assert torch.equal(torch.cat(reply._noise)[:80], noise_of(LONG[:40]))
 
 
 def test_a_seed_repeats_and_no_seed_does_not(quick, chelsie):
@@ -267,7 +267,7 @@ def test_a_seed_repeats_and_no_seed_does_not(quick, chelsie):
 
 def test_replies_at_the_same_time_do_not_meet(quick, chelsie, speakers):
     ethan = quick.speaker(speakers["Ethan"]["cond"], speakers["Ethan"]["ref_mel"])
-    codes, other = LONG[:70], LONG[50:100]
+    codes, other = LONG[:50], LONG[60:90]
     one, two = quick.begin(chelsie, seed=1), quick.begin(ethan, seed=2, preview=True)
     heard = {one: [], two: []}
     turns = random.Random(0)
