@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from omni_agent.messages import ToolCall
 from omni_agent.model import call_marks as marks
@@ -28,9 +28,13 @@ logger = logging.getLogger("omni_agent.model")
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Text to speak."""
+    """Text to speak. `at`: for each of its characters, which one of the stream it is."""
 
     text: str
+    at: tuple[int, ...] = field(default=(), compare=False)
+
+    def __add__(self, other: Words) -> Words:
+        return Words(self.text + other.text, self.at + other.at)
 
 
 Found = Words | ToolCall | MalformedCall
@@ -49,7 +53,8 @@ class ToolGate:
         self._names = frozenset(names)
         self._max_held = max_held
         self._held = ""  # not yet decided
-        self._space = ""  # decided to be white space, spoken only if words follow
+        self._at = 0  # where in the stream that begins
+        self._space = Words("")  # white space, spoken only if words follow
         self._tag: str | None = None  # the call tag that is open
         self._tag_used = False  # something was found in it
         self._fence_open = False  # a fence whose call was taken, so that its end goes too
@@ -62,6 +67,7 @@ class ToolGate:
     def push(self, piece: str) -> list[Found]:
         """Take in more text; gives what is decided by now."""
         if self._lost:
+            self._at += len(piece)
             return []
         self._held += piece
         return self._drain(final=False)
@@ -69,9 +75,20 @@ class ToolGate:
     def finish(self) -> list[Found]:
         """The stream is over; gives what was still held back."""
         found = self._drain(final=True)
-        if self._space and not self._after_call:
-            found.append(Words(self._space))
+        if self._space.text and not self._after_call:
+            found.append(self._space)
+        self._space = Words("")
         return found
+
+    @property
+    def decided(self) -> int:
+        """So many characters of the stream are decided: given out as `Words`, or never to be."""
+        return self._space.at[0] if self._space.at else self._at
+
+    @property
+    def in_call(self) -> bool:
+        """Whether the text so far ends in a call, or behind one."""
+        return self._tag is not None or self._after_call
 
     def _drain(self, *, final: bool) -> list[Found]:
         found: list[Found] = []
@@ -81,7 +98,7 @@ class ToolGate:
                 break
             for item in step:
                 if isinstance(item, Words) and found and isinstance(found[-1], Words):
-                    found[-1] = Words(found[-1].text + item.text)
+                    found[-1] += item
                 else:
                     found.append(item)
         if final and self._tag and not self._tag_used and not self._lost:
@@ -100,7 +117,7 @@ class ToolGate:
             return self._fence(final)
         if self._in_code:
             return self._speak(marks.run_length(marks.CODE, text))
-        if self._after_call and not self._space and text[0] in "}],;":
+        if self._after_call and not self._space.text and text[0] in "}],;":
             return self._drop(1)  # one bracket too many, or what separates two calls
         if text[0] in "{[":
             return self._bare_value(final)
@@ -116,7 +133,7 @@ class ToolGate:
             self._drop(tag.end())
             if not tag[1]:
                 self._tag, self._tag_used = tag[2].lower(), False
-                self._space = ""
+                self._space = Words("")
             return []
         if not marks.begun(text):
             return self._speak(1)
@@ -204,7 +221,8 @@ class ToolGate:
         return self._found(read_function_style(name, inside, self._names), text[:at])
 
     def _inside_tag(self, final: bool) -> list[Found] | None:
-        self._held = text = self._held.lstrip(" \t\r\n,;")
+        self._drop(len(self._held) - len(self._held.lstrip(" \t\r\n,;")))
+        text = self._held
         if not text:
             return []
         if tag := marks.TAG.match(text):
@@ -264,7 +282,8 @@ class ToolGate:
                     self.next_id += 1
                 case Problem(text):
                     found.append(MalformedCall(raw, text))
-        self._space, self._after_call, self._line_start, self._tag_used = "", True, True, True
+        self._space = Words("")
+        self._after_call = self._line_start = self._tag_used = True
         return found
 
     def _malformed(self, raw: str, problem: str, *, length: int = 0) -> list[Found]:
@@ -276,25 +295,31 @@ class ToolGate:
         return at > self._max_held + (0 if known or final else marks.LONGEST_MARK)
 
     def _lose(self, text: str) -> list[Found]:
-        self._held, self._lost = "", True
+        self._take(len(self._held))
+        self._lost = True
         problem = Problem(f"the call is longer than {self._max_held} characters")
         return self._found([problem], text[: self._max_held])
 
     def _drop(self, length: int) -> list[Found]:
-        self._held = self._held[length:]
+        self._take(length)
         return []
 
     def _take_space(self) -> list[Found]:
-        room = marks.SPACE_LIMIT - len(self._space)
-        space = self._held[: min(room, marks.run_length(marks.SPACE, self._held))]
-        self._held = self._held[len(space) :]
+        room = marks.SPACE_LIMIT - len(self._space.text)
+        space = self._take(min(room, marks.run_length(marks.SPACE, self._held)))
         self._space += space
-        self._line_start = self._line_start or "\n" in space
-        return self._speak(0) if len(self._space) == marks.SPACE_LIMIT else []
+        self._line_start = self._line_start or "\n" in space.text
+        return self._speak(0) if len(self._space.text) == marks.SPACE_LIMIT else []
 
     def _speak(self, length: int) -> list[Found]:
-        space = "" if self._after_call and not self._spoken else self._space
-        words, self._held, self._space = space + self._held[:length], self._held[length:], ""
+        space = Words("") if self._after_call and not self._spoken else self._space
+        words, self._space = space + self._take(length), Words("")
         if length:
             self._spoken, self._after_call, self._line_start = True, False, False
-        return [Words(words)] if words else []
+        return [words] if words.text else []
+
+    def _take(self, length: int) -> Words:
+        text, self._held = self._held[:length], self._held[length:]
+        taken = Words(text, tuple(range(self._at, self._at + len(text))))
+        self._at += len(text)
+        return taken

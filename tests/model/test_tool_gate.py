@@ -21,6 +21,12 @@ def through(pieces: list[str], **options: int) -> tuple[str, list[ToolCall | Mal
     for piece in pieces:
         found += gate.push(piece)
     found += gate.finish()
+    stream = "".join(pieces)
+    assert gate.decided == len(stream)
+    for words in (f for f in found if isinstance(f, Words)):
+        assert "".join(stream[place] for place in words.at) == words.text
+    places = [place for f in found if isinstance(f, Words) for place in f.at]
+    assert places == sorted(set(places))
     words = "".join(f.text for f in found if isinstance(f, Words))
     return words, [f for f in found if not isinstance(f, Words)]
 
