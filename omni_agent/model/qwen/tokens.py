@@ -172,6 +172,11 @@ class Spelling:
     def push(self, token: int) -> str:
         return self._decoder.decode(self._tokens.spelling(token))
 
+    @property
+    def is_inside(self) -> bool:
+        """Whether the last token ended in the middle of a character."""
+        return bool(self._decoder.getstate()[0])
+
     def finish(self) -> str:
         """What is left: "�" where the last character was never completed."""
         return self._decoder.decode(b"", final=True)
