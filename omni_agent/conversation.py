@@ -176,6 +176,7 @@ class Conversation:
     def _context(self) -> ToolContext:
         agent = self._agent
         return ToolContext(
+            agent=agent.name,
             clock=agent.clock,
             language=self.language,
             conversation=self.id,

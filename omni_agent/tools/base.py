@@ -18,7 +18,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any, Literal, Protocol, overload
 
@@ -224,7 +224,8 @@ class TransientMemory:
     def remember(self, text: str, **details: Any) -> str:
         id = f"m{len(self._memories) + 1}"
         kind = str(details.get("kind", "fact"))
-        self._memories.append(RecalledMemory(id, text, kind, self._clock.now(), score=0.0))
+        now, speaker = self._clock.now(), details.get("speaker")
+        self._memories.append(RecalledMemory(id, text, kind, now, score=0.0, speaker=speaker))
         return id
 
     def recall(self, query: str, *, limit: int = 5) -> list[RecalledMemory]:
@@ -233,11 +234,7 @@ class TransientMemory:
         def score(memory: RecalledMemory) -> float:
             return len(words & set(re.findall(r"\w+", memory.text.casefold()))) / (len(words) or 1)
 
-        scored = [
-            RecalledMemory(m.id, m.text, m.kind, m.at, score(m))
-            for m in reversed(self._memories)
-            if score(m)
-        ]
+        scored = [replace(m, score=score(m)) for m in reversed(self._memories) if score(m)]
         return sorted(scored, key=lambda m: -m.score)[:limit]
 
     def load_state(self, name: str) -> dict[str, Any] | None:
@@ -253,8 +250,12 @@ def _announce_to_nobody(text: str, /) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolContext:
-    """The situation a tool is called in. `language` is that of the turn."""
+    """The situation a tool is called in. `language` is that of the turn.
 
+    `agent` is the name under which the agent's own words are remembered.
+    """
+
+    agent: str = "agent"
     clock: Clock = SYSTEM_CLOCK
     language: Language = "en"
     conversation: str = ""

@@ -108,7 +108,7 @@ class Kitchen:
         """
         if max_minutes is not None and max_minutes < 1:
             raise ToolError(f"max_minutes is {max_minutes}; give minutes above 0, or leave it out.")
-        told = allergies(ctx.memory)
+        told = allergies(ctx)
         result = self._search.find(
             query,
             at_hand=ingredients or (),
@@ -142,9 +142,7 @@ class Kitchen:
         """
         guide = self._guide(ctx)
         recipe = self._waiting(guide, name) or self._named(name, ctx.language)
-        careful = warning(
-            recipe, allergies(ctx.memory), ctx.language, contains=self._search.contains
-        )
+        careful = warning(recipe, allergies(ctx), ctx.language, contains=self._search.contains)
         return told_in(guide.start(recipe, servings, language=ctx.language), ctx, before=careful)
 
     # --- moving ------------------------------------------------------------------------------

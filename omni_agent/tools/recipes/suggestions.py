@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from omni_agent.messages import Language
-from omni_agent.tools.base import MemoryView
+from omni_agent.tools.base import ToolContext
 from omni_agent.tools.recipes.foods import avoided_in, tells_an_allergy
 from omni_agent.tools.recipes.recipe import Recipe
 from omni_agent.tools.recipes.search import Found, SearchResult
@@ -40,10 +40,11 @@ def _say_one(found: Found, language: Language) -> str:
 # --- allergies -------------------------------------------------------------------------------
 
 
-def allergies(memory: MemoryView) -> list[str]:
-    """The remembered sentences that tell of an allergy."""
+def allergies(ctx: ToolContext) -> list[str]:
+    """The remembered sentences that tell of an allergy; warnings that were given do not count."""
     asked = ("allergy, allergic to, cannot eat", "过敏，不能吃")
-    told = dict.fromkeys(m.text for query in asked for m in memory.recall(query, limit=5))
+    found = (m for query in asked for m in ctx.memory.recall(query, limit=5))
+    told = dict.fromkeys(m.text for m in found if m.speaker != ctx.agent)
     return [text for text in told if tells_an_allergy(text)]
 
 

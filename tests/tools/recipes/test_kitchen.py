@@ -71,6 +71,11 @@ def test_a_dish_with_a_remembered_allergen_is_started_with_a_warning(ask, memory
     )
 
 
+def test_a_warning_that_the_agent_gave_is_no_second_reason(ask, memory: TransientMemory):
+    memory.remember("I left it out, because: Anna is allergic to peanuts.", speaker="agent")
+    assert "Take care" not in ask("start_recipe", name="kung pao chicken")
+
+
 def test_an_allergy_to_an_uncommon_food_counts_too(ask, memory: TransientMemory):
     memory.remember("Ben is allergic to bananas")
     assert ask("start_recipe", name="banana bread").startswith("Take care: Ben is allergic")
