@@ -5,8 +5,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-EXTRAS := compact,qwen,audio,dev
+EXTRAS := compact,audio,dev
 READY := $(VENV)/.ready
+WITH_TORCH := $(VENV)/.with-torch
 
 .DEFAULT_GOAL := help
 .PHONY: help try test bench lint format clean
@@ -17,7 +18,7 @@ help: ## Show this list
 try: $(READY) ## Ask aloud in English and Chinese, and hear answers that use tools and a memory
 	@$(BIN)/omni-agent try $(ARGS)
 
-test: $(READY) ## Run all tests; those with the real model fetch it first
+test: $(WITH_TORCH) ## Run all tests; those with the real model fetch it first
 	$(BIN)/pytest $(ARGS)
 
 bench: $(READY) ## Run the benchmarks; each prints a table and writes JSON
@@ -27,7 +28,7 @@ bench: $(READY) ## Run the benchmarks; each prints a table and writes JSON
 		echo "== $$file"; $(BIN)/python $$file $(ARGS) || exit 1; \
 	done
 
-lint: $(READY) ## Check style and types
+lint: $(WITH_TORCH) ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --extend-exclude '*.md' .
 	$(BIN)/mypy
@@ -47,4 +48,10 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@echo "installing into $(VENV), a minute or two …"
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[$(EXTRAS)]"
+	@touch $@
+
+# PyTorch is large, and only the tests of the Qwen2.5-Omni engine need it.
+$(WITH_TORCH): $(READY)
+	@echo "installing PyTorch into $(VENV) for the tests …"
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[qwen]"
 	@touch $@
