@@ -126,8 +126,7 @@ class CodecWindows:
         velocity = self._velocity[size]
 
         def slope(time: Tensor, value: Tensor) -> Tensor:
-            # The clone: the next evaluation overwrites what a recorded one returned.
-            return velocity(value, condition, time, distance).clone()
+            return velocity(value, condition, time, distance)
 
         with self._precision():
             for interval in self._intervals:
@@ -139,7 +138,7 @@ class CodecWindows:
         """Mel [n, 80] → samples [240 n]: BigVGAN of transformers, but staying on its device."""
         waveform = self._render.get(mel.shape[0], self._waveform)
         with self._precision():
-            return waveform(mel.T[None].contiguous()).clone()
+            return waveform(mel.T[None].contiguous())
 
     def upload(self, values: Tensor) -> Tensor:
         """A tensor of the CPU on the device, without waiting for what the device has to do."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import weakref
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -20,6 +22,21 @@ WARM_UP = 2
 """Calls that run as they are before one is recorded: libraries choose their kernels in these."""
 
 
+class _Recorded(threading.local):
+    """What this thread has recorded and still holds."""
+
+    def __init__(self) -> None:
+        self.functions: weakref.WeakSet[CUDAGraphed[Any]] = weakref.WeakSet()
+
+    def pool(self) -> Any:
+        """The memory that a thread's graphs work in, one after another; None before the first.
+
+        Each would else keep its own, with tens of megabytes of cuBLAS's. What lies in it is good
+        only until the next replay of any of them.
+        """
+        return next((function.pool for function in self.functions), None)
+
+
 def records_graphs(device: torch.device | str) -> bool:
     """Whether functions on this device are recorded at all."""
     return torch.device(device).type == "cuda" and os.environ.get(SWITCH, "") in ("", "0")
@@ -30,9 +47,9 @@ class CUDAGraphed(Generic[Result]):
 
     The function gets tensors only, always of the same shapes and types (else UsageError), reads
     nothing back from the device, and may change tensors of its own in place: every call takes
-    effect exactly once, recorded or not. Arguments are copied into the graph's. What it returns is
-    the graph's own memory, which the next call overwrites. Where graphs are not recorded (no CUDA,
-    or the switch is set) the function is called as it is.
+    effect exactly once, recorded or not. Arguments are copied into the graph's memory, and what is
+    returned, a tensor or a tuple of them, is copied out of it. Where graphs are not recorded (no
+    CUDA, or the switch is set) the function is called as it is.
     """
 
     def __init__(self, function: Callable[..., Result], device: torch.device | str) -> None:
@@ -48,6 +65,10 @@ class CUDAGraphed(Generic[Result]):
     def is_recorded(self) -> bool:
         return self._graph is not None
 
+    @property
+    def pool(self) -> Any:
+        return self._graph.pool()
+
     def __call__(self, *arguments: Tensor) -> Result:
         self._check(arguments)
         if not self._recording:
@@ -60,15 +81,16 @@ class CUDAGraphed(Generic[Result]):
         for kept, given in zip(self._arguments, arguments, strict=True):
             kept.copy_(given, non_blocking=True)
         self._graph.replay()
-        return self._result
+        return _copied(self._result)
 
     def _record(self, arguments: tuple[Tensor, ...]) -> None:
         # Recording runs no kernel: the call that asked for it takes effect by the replay.
         self._arguments = [argument.clone() for argument in arguments]
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        with torch.cuda.graph(graph, pool=_recorded.pool(), capture_error_mode="thread_local"):
             self._result = self._function(*self._arguments)
         self._graph = graph
+        _recorded.functions.add(self)
 
     def _check(self, arguments: tuple[Tensor, ...]) -> None:
         signature = [(given.shape, given.dtype, given.device) for given in arguments]
@@ -80,3 +102,13 @@ class CUDAGraphed(Generic[Result]):
                 f"{name} was first called with {self._signature} and is recorded for these only; "
                 f"now it was called with {signature}."
             )
+
+
+_recorded = _Recorded()
+
+
+def _copied(result: Any) -> Any:
+    if isinstance(result, Tensor):
+        return result.clone()
+    copies = (_copied(part) for part in result)
+    return type(result)(*copies) if hasattr(result, "_fields") else tuple(copies)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra qwen")
 
 from omni_agent.errors import UsageError
+from omni_agent.model.qwen import graphs
 from omni_agent.model.qwen.graphs import SWITCH, CUDAGraphed, records_graphs
+
+
+class Pair(NamedTuple):
+    doubled: torch.Tensor
+    squared: torch.Tensor
+
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
@@ -50,6 +59,32 @@ def test_one_switch_turns_recording_off(monkeypatch):
     assert not records_graphs("cuda")
     monkeypatch.setenv(SWITCH, "0")
     assert records_graphs("cuda")
+
+
+def test_what_leaves_a_graph_is_a_copy_of_the_same_kind():
+    x, y = torch.ones(2), torch.zeros(3)
+    pair = graphs._copied(Pair(x, y))
+    assert isinstance(pair, Pair)
+    assert torch.equal(pair.doubled, x)
+    assert pair.doubled.data_ptr() != x.data_ptr()
+    assert graphs._copied((x, y))[1].data_ptr() != y.data_ptr()
+    assert graphs._copied(x).data_ptr() != x.data_ptr()
+
+
+@needs_cuda
+def test_what_was_returned_stays_when_others_are_called():
+    def square(x):
+        return Pair(x * 2, (x * 3 + x * 5).square())
+
+    one, two = CUDAGraphed(square, "cuda"), CUDAGraphed(lambda x: x.exp().sin(), "cuda")
+    x = torch.arange(1000.0, device="cuda")
+    kept = []
+    for n in range(6):
+        kept.append((n, one(x + n)))
+        two(x)
+    for n, pair in kept:
+        assert torch.equal(pair.doubled, (x + n) * 2)
+        assert torch.equal(pair.squared, ((x + n) * 3 + (x + n) * 5).square())
 
 
 @needs_cuda
