@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from omni_agent.errors import UsageError
+
 
 class Readback:
     """Integers in the order they were sent; taking one waits for that one only.
@@ -29,7 +31,7 @@ class Readback:
     def send(self, number: Tensor) -> None:
         """An int64 [1] on the device, which may be overwritten by what is launched later."""
         if len(self._coming) == len(self._host):
-            raise RuntimeError(f"{len(self._host)} numbers are waiting to be taken")
+            raise UsageError(f"{len(self._host)} numbers are waiting to be taken.")
         slot = self._sent % len(self._host)
         self._sent += 1
         self._host[slot : slot + 1].copy_(number, non_blocking=True)

@@ -4,6 +4,11 @@ What the Talker reads of a conversation is, for each token, the Thinker's final 
 its input embedding. Of a reply it reads one token per code: it begins when the Thinker has
 forwarded the reply's first token, and before code n it needs token n. When the words are used up
 it reads an end mark, and then nothing but padding until it ends its speech.
+
+A trap for whoever compares: from 5.20 on, transformers' generate drops an attention mask without
+padding, and its Talker, which takes the mask for the sign of a prompt, then leaves out the marks
+that begin a speech and counts plain positions instead of TMRoPE ids. Here it is as in the versions
+before, and as in theirs for a padded batch.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def test_numbers_that_nobody_takes_are_told_of_or_forgotten():
     readback, number = Readback("cpu", slots=2), torch.zeros(1, dtype=torch.int64)
     for _ in range(2):
         readback.send(number)
-    with pytest.raises(RuntimeError, match="2 numbers are waiting"):
+    with pytest.raises(UsageError, match="2 numbers are waiting"):
         readback.send(number)
     readback.clear()
     readback.send(number.fill_(7))
