@@ -1,9 +1,8 @@
-"""From sound to words on the ears' thread: where to cut, when to transcribe, what is certain.
+"""From sound to words on the ears' thread: where to cut, when to transcribe, what to make of it.
 
 Sound is kept from just before the first frame of speech. Each hearing transcribes the stretch
-since the last cut anew; what two hearings agree on counts as certain (LocalAgreement: Macháček
-et al. 2023, section 3). Giving those words to the decoder as known would save next to nothing:
-most utterances are over before a second hearing, and the encoder has to run anyway.
+since the last cut anew. In the middle of speech its last word may be half a word, so that it is
+left out; a wrong guess costs the Thinker nothing but the tokens it had read ahead.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ def _frames(seconds: float) -> int:
 _PREROLL = _frames(0.3)  # kept before the first frame of speech: soft consonants
 _CLICK = _frames(0.13)  # what is shorter is no speech
 _PAUSE = _frames(0.13)  # after this much silence a hearing is worth its while
-_EVERY = _frames(1.5)  # and after this much new speech without a pause
+_EVERY = _frames(0.8)  # and after this much new speech without a pause
 _CUT_ANY = _frames(1.5)  # a pause this long ends a stretch,
 _CUT_LONG = (_frames(10.0), _frames(0.35))  # and in a stretch this long a pause this long,
 _CUT_HARD = _frames(25.0)  # and without any pause this length does,
@@ -60,8 +59,7 @@ class Hearing:
         self._speech: list[bool] = []  # its verdicts
         self._end = 0  # frames up to the end of its last speech
         self._last: Words | None = None  # the last hearing of the stretch,
-        self._heard_end = 0  # how many frames of it that covers, to the end of their speech,
-        self._agreed: tuple[int, ...] = ()  # and the tokens that two hearings agree on
+        self._heard_end = 0  # how many frames of it that covers, to the end of their speech
 
     @property
     def settled(self) -> bool:
@@ -70,10 +68,10 @@ class Hearing:
 
     @property
     def text(self) -> str:
-        """The words that will hardly change: all if settled, else those two hearings agree on."""
-        if self.settled and self._last is not None:
-            return self._join(self._last.text)
-        return self._join(self._whisper.text(self._agreed, self.language))
+        """The words so far; unless settled, without the last one, which may go on."""
+        if self._last is None:
+            return self._join("")
+        return self._join(self._last.text if self.settled else _without_last(self._last.text))
 
     def take(self, samples: np.ndarray) -> None:
         """float32 [n] at 16 kHz."""
@@ -98,17 +96,8 @@ class Hearing:
 
     def again(self) -> None:
         """Transcribe the stretch since the last cut, as far as it has come."""
-        before = self._last
         self._last = self._transcribe(len(self._frames))
         self._heard_end = self._end
-        if before is not None:
-            agreed = 0
-            for old, new in zip(before.tokens, self._last.tokens, strict=False):
-                if old != new:
-                    break
-                agreed += 1
-            # The last one may be half a word, or the full stop that every cut seems to be.
-            self._agreed = self._last.tokens[: max(agreed - 1, 0)]
 
     def rest(self) -> str:
         """The whole utterance, now that no more sound comes."""
@@ -141,7 +130,7 @@ class Hearing:
         self._end = int(spoken[-1]) + 1 if len(spoken) else 0
         if not self._end:
             del self._frames[:-_PREROLL], self._speech[:-_PREROLL]
-        self._last, self._heard_end, self._agreed = None, 0, ()
+        self._last, self._heard_end = None, 0
 
     def _transcribe(self, upto: int) -> Words:
         samples = np.concatenate(self._frames[:upto])
@@ -158,9 +147,14 @@ class Hearing:
             found[self._expect] *= _EXPECTED
         best = max(found, key=lambda language: found[language])
         self._sure = found[best] / sum(found.values()) >= _SURE and frames >= _SURE_AFTER
-        if best != self.language:
-            self.language = best
-            self._agreed = ()  # words of another language
+        self.language = best
 
     def _join(self, last: str) -> str:
         return ("" if self.language == "zh" else " ").join([*self._done, *([last] if last else [])])
+
+
+def _without_last(text: str) -> str:
+    """`text` without its last word, or the last two characters where words are not spaced."""
+    words = text.rstrip(".,!?;:…。，！？；：、 ")
+    spaced = words.rpartition(" ")[0]
+    return spaced if words[-1:].isascii() else max(spaced, words[:-2], key=len)

@@ -35,8 +35,12 @@ _QUIET = -5.0
 """Frames of less energy, on the net's own scale, are silence before or after the words."""
 _MARGIN = 3
 """Frames kept around the words, and made beside a window for the sake of its edges."""
-_FIRST, _GROWTH, _LONGEST = (16, 26), 1.6, 60
+_FIRST, _GROWTH, _LONGEST = (22, 34), 1.6, 60
 """Frames of the first window, least and most; how much longer the next may be; the longest."""
+_OTHERS, _RUN = 0.6, 6
+"""How many frames of other words are made along with one of the window, in runs of so many."""
+_SILENCE = 0.8
+"""As many frames of silence at the most are made along with one of words."""
 _FADE = FRAME // 5
 """Samples on each side of a join over which two windows are faded into each other."""
 _EARLY = 0.12
@@ -85,16 +89,19 @@ class Kokoro:
     def sound(self, frames: Frames, window: Window, style: np.ndarray, options: Any) -> np.ndarray:
         """The second half: float32 samples of a window, and `_FADE` more on both sides.
 
-        The net normalises over time, silence included. So a window is made together with as large
-        a share of the silence before and after the words as it has of the words; without, it
-        comes out several dB softer than the whole.
+        The net normalises over time, so that what stands beside a window colours it. It is made
+        together with samples of the other words, and with as large a share of the silence as the
+        whole has: a window alone comes out several dB softer, and Chinese tones suffer.
         """
         first, last = frames.words
         start, end = max(first, window.start - _MARGIN), min(last, window.end + _MARGIN)
-        n = frames.content.shape[2]
-        share = (end - start) / (last - first)
+        others = _sample(np.r_[first:start, end:last], int(_OTHERS * (end - start)))
+        n, words = frames.content.shape[2], last - first
+        share = (end - start + len(others)) / words
+        share *= min(1.0, _SILENCE * words / max(1, n - words))
         before, after = round(first * share), round((n - last) * share)
-        chosen = np.r_[first - before : first, start:end, n - after : n]
+        earlier, later = others[others < start], others[others >= end]
+        chosen = np.r_[first - before : first, earlier, start:end, later, n - after : n]
         halves = np.stack([2 * chosen, 2 * chosen + 1], axis=1).reshape(-1)
         inputs = {
             _CONTENT: frames.content[:, :, chosen],
@@ -103,7 +110,7 @@ class Kokoro:
             "style": style,
         }
         made = self._second.run(["audio"], inputs, options)[0].reshape(-1).astype(np.float32)
-        begin = (before + window.start - start) * FRAME
+        begin = (before + len(earlier) + window.start - start) * FRAME
         length = (window.end - window.start) * FRAME
         padded = np.pad(made, _FADE)
         return padded[begin : begin + length + 2 * _FADE]
@@ -142,6 +149,13 @@ def joined(pieces: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         tail = piece[-2 * _FADE :]
     if tail is not None:
         yield tail[:_FADE]
+
+
+def _sample(frames: np.ndarray, count: int) -> np.ndarray:
+    """About `count` of these frames, in runs that are spread over them evenly."""
+    runs = min(count, len(frames)) // _RUN
+    starts = np.linspace(0, len(frames) - _RUN, runs).astype(int)
+    return np.unique(frames[(starts[:, None] + np.arange(_RUN)).reshape(-1)])
 
 
 def _by_frame(energy: np.ndarray) -> np.ndarray:

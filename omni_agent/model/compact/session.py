@@ -43,8 +43,8 @@ logger = logging.getLogger("omni_agent.model")
 CHARS_PER_TOKEN_AT_MOST = 8
 """A text longer than this many characters for every token of context cannot fit; said at once."""
 
-FIRST_WORDS, STRETCH = 16, 2
-"""The first tokens of a spoken reply are thought a few at a time, and no further than they are
+FIRST_WORDS = 16
+"""The first tokens of a spoken reply are thought one at a time, and no further than they are
 asked for: while the first clause is voiced, the Thinker must not run ahead. Its threads wait for
 each other spinning, so that two engines at once on few cores take far more than twice as long."""
 
@@ -184,12 +184,13 @@ class CompactSession:
             self._listener = self._organs.ears.open(
                 hints=self._hints, on_partial=self._prefill_while_listening
             )
+            self._prefill_while_listening("")
         self._listener.feed(audio)
 
     def _prefill_while_listening(self, partial: str) -> None:
         """The words are stable so far: let the Thinker read them before the rest is spoken."""
         if self._prefilling is None or self._prefilling.done():
-            words = " ".join([*self._words, partial])
+            words = " ".join(filter(None, [*self._words, partial]))
             self._prefill_ahead(self._prompt.opening(self._past, words))
 
     def _prefill_ahead(self, prompt: str) -> None:
@@ -292,7 +293,7 @@ class CompactSession:
         left, done = options.max_tokens, None
         careful_until = left - FIRST_WORDS if options.speak and not calls else left
         while done is None or (done.reason == "length" and left > 0):
-            stretch = min(left, STRETCH) if left > careful_until else left
+            stretch = 1 if left > careful_until else left
             left -= stretch
             rest = thinker.complete(prompt, slot=slot, max_tokens=stretch, sampling=sampling)
             async with aclosing(rest):

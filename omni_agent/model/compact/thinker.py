@@ -119,6 +119,7 @@ class Thinker:
         self._fingerprint = f"{path.name}:{path.stat().st_size}:{context_tokens}"
         self._workers = ThreadPoolExecutor(slots, thread_name_prefix="thinker")
         self._owners: dict[int, str] = {}  # slot → conversation, least recently used first
+        self._fixed: dict[str, list[int]] = {}  # prompts' beginnings → their tokens
         self._slots = slots
         self._lock = threading.Lock()
 
@@ -203,7 +204,7 @@ class Thinker:
 
     def _body(self, prompt: str, slot: int, max_tokens: int, sampling: Sampling) -> dict[str, Any]:
         return {
-            "prompt": prompt,
+            "prompt": self._spelt(prompt),
             "id_slot": slot,
             "n_predict": max_tokens,
             "temperature": sampling.temperature,
@@ -213,6 +214,13 @@ class Thinker:
             "return_progress": True,  # a chunk per prefilled block, so that a cancel lands there
             **({} if sampling.grammar is None else {"grammar": sampling.grammar}),
         }
+
+    def _spelt(self, prompt: str) -> str | list[int | str]:
+        """The prompt with its fixed beginning as tokens: splitting that anew takes 12 ms."""
+        for fixed, tokens in self._fixed.items():
+            if prompt.startswith(fixed):
+                return [*tokens, prompt[len(fixed) :]] if len(prompt) > len(fixed) else [*tokens]
+        return prompt
 
     async def _chunks(self, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         """What llama.cpp streams, carried from its worker thread into this event loop."""
@@ -259,6 +267,8 @@ class Thinker:
     async def _restore_or_prefill(
         self, slot: int, fixed: str, on_progress: Progress | None
     ) -> None:
+        if fixed not in self._fixed:
+            self._fixed[fixed] = await asyncio.to_thread(self._split, fixed)
         digest = hashlib.sha256(f"{self._fingerprint}\0{fixed}".encode()).hexdigest()[:24]
         file = self._states / f"{digest}.kv"
         if file.exists():
@@ -278,6 +288,14 @@ class Thinker:
         kept = sorted(self._states.glob("*.kv"), key=lambda f: f.stat().st_mtime, reverse=True)
         for old in kept[KEPT_STATES:]:
             old.unlink(missing_ok=True)
+
+    def _split(self, text: str) -> list[int]:
+        reply = self._http.post(
+            "/tokenize", json={"content": text, "add_special": True, "parse_special": True}
+        )
+        if reply.is_error:
+            raise GenerationError(f"cannot split a prompt into tokens: {reply.text}")
+        return list(reply.json()["tokens"])
 
     def _slot_file(self, slot: int, action: Literal["save", "restore"], name: str) -> None:
         reply = self._http.post(f"/slots/{slot}?action={action}", json={"filename": name})
