@@ -21,7 +21,7 @@ try: $(READY) ## Ask aloud in English and Chinese, and hear answers that use too
 test: $(WITH_TORCH) ## Run all tests; those with the real model fetch it first
 	$(BIN)/pytest $(ARGS)
 
-bench: $(READY) ## Run the benchmarks; each prints a table and writes JSON
+bench: $(WITH_TORCH) ## Run the benchmarks; each prints a table and writes JSON
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[bench]"
 	@for file in benchmarks/[a-z]*.py; do \
 		grep -q '__main__' $$file || continue; \
