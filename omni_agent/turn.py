@@ -121,13 +121,19 @@ class Turn:
                 await self.session.feed(part)
             if (transcript := await self._listen()) is not None:
                 yield transcript
+            listens = transcript is not None
             if (recalled := await self._recall()) is not None:
                 yield recalled
-            heard_nothing = not self.heard and all(isinstance(part, Audio) for part in asked)
+            only_sound = all(isinstance(part, Audio) for part in asked)
+            heard_nothing = listens and only_sound and not self.heard
             say = in_language(HEARD_NOTHING, self.language) if heard_nothing else None
             async with aclosing(self._answer(say)) as events:
                 async for event in events:
                     yield event
+            # A model that understands sound without words may know them now.
+            wanted = self.memory is not None and not self.heard
+            if wanted and (transcript := await self._listen()) is not None:
+                yield transcript
         except BaseException as error:  # closed, cancelled or broken down
             await self._cut_short(error)
             raise

@@ -38,7 +38,11 @@ AgentOption = Annotated[
     ),
 ]
 ModelOption = Annotated[
-    str, typer.Option(help="compact, compact-small, or auto: the best for this machine.")
+    str,
+    typer.Option(
+        help="compact, compact-small, qwen2.5-omni-7b, qwen2.5-omni-3b, the folder of a "
+        "Qwen2.5-Omni checkpoint, or auto: the best for this machine."
+    ),
 ]
 MemoryOption = Annotated[
     Path | None,
@@ -56,7 +60,7 @@ PlaceOption = Annotated[
     ),
 ]
 VoiceOption = Annotated[
-    str | None, typer.Option(help="Whose voice answers, such as af_heart or zf_xiaoxiao.")
+    str | None, typer.Option(help="Whose voice answers, such as af_heart, or Ethan.")
 ]
 LanguageOption = Annotated[
     Literal["en", "zh"], typer.Option(help="Where your words leave open which language it is.")
@@ -95,7 +99,7 @@ async def opened(wishes: Wishes, approve: Approver) -> AsyncIterator[tuple[Agent
             options["memory"] = stack.enter_context(_memory(wishes.memory))
         watch = stack.enter_context(Progressing(Console(stderr=True, quiet=wishes.quiet)))
         options["model"] = await select.open_model(
-            wishes.model, progress=watch, on_prefill=watch.prefill
+            wishes.model, progress=watch, on_prefill=watch.prefill, on_plan=watch.tell
         )
         stack.push_async_callback(select.close_models)
         agent = await asyncio.to_thread(make_agent, wishes.agent, **options)
@@ -186,6 +190,10 @@ class Progressing:
         if self._prompt is not None:
             self._prompt[0].stop()
             self._prompt = None
+
+    def tell(self, text: str) -> None:
+        """A line that stays."""
+        self._console.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
 
     # --- files -------------------------------------------------------------------------------
 

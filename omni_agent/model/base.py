@@ -91,7 +91,11 @@ class ModelSession(Protocol):
         ...
 
     async def transcript(self) -> Transcript | None:
-        """What was said in the sound fed since the last reply; None without sound or ears."""
+        """What was said in the sound fed since the last reply; None without sound or ears.
+
+        A model that understands sound without words gives None before the reply, and may give what
+        was said after it.
+        """
         ...
 
     def respond(self, options: ResponseOptions) -> AsyncGenerator[ModelEvent, None]:

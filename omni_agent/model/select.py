@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 from collections.abc import Callable
+from pathlib import Path
 
 from omni_agent.errors import UnknownModel
 from omni_agent.model.base import OmniModel
@@ -14,8 +15,10 @@ NAMES = {
     "auto": "the best model for this machine",
     "compact": "ears, eyes, a 1.5B Thinker and a voice on CPU; English and Chinese; 1.4 GB",
     "compact-small": "the same with a 0.5B Thinker: faster, and less able; 0.8 GB",
+    "qwen2.5-omni-7b": "hears, sees, thinks and speaks in one; wants a GPU with 24 GB",
+    "qwen2.5-omni-3b": "the same, smaller; wants a GPU with 16 GB",
 }
-"""What `open_model` takes, with a line about each."""
+"""What `open_model` takes, with a line about each. The folder of a checkpoint is taken too."""
 
 _opened: dict[str, OmniModel] = {}
 _opening = asyncio.Lock()
@@ -26,19 +29,33 @@ async def open_model(
     *,
     progress: PullProgress | None = None,
     on_prefill: Callable[[int, int], None] | None = None,
+    on_plan: Callable[[str], None] | None = None,
 ) -> OmniModel:
     """Load a model, or give the one that is loaded already: agents share it.
 
-    `progress` shows files being fetched, `on_prefill` a new agent's prompt being taken in.
-    Raises UnknownModel for a name that is none of `NAMES`.
+    `name`: one of `NAMES`, or the folder of a Qwen2.5-Omni checkpoint. `progress` shows files being
+    fetched, `on_prefill` a new agent's prompt being taken in; `on_plan` is told in words what a
+    Qwen2.5-Omni needs, before it is loaded. Raises UnknownModel for any other name.
     """
-    if name not in NAMES:
+    is_folder = name not in NAMES and Path(name).expanduser().is_dir()
+    if name not in NAMES and not is_folder:
         near = difflib.get_close_matches(name, NAMES, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise UnknownModel(f"no model is called {name!r}; {hint}There are: {', '.join(NAMES)}")
+        there_are = f"There are: {', '.join(NAMES)}, and folders with a checkpoint"
+        raise UnknownModel(f"no model is called {name!r}; {hint}{there_are}")
     kind = "compact" if name == "auto" else name
+    if is_folder:
+        kind = str(Path(name).expanduser().resolve())
     async with _opening:
-        if kind not in _opened:
+        if kind not in _opened and not kind.startswith("compact"):
+            from omni_agent.model.qwen.model import QwenModel
+
+            _opened[kind] = await QwenModel.open(
+                kind,
+                progress=progress,
+                on_plan=None if on_plan is None else lambda plan: on_plan(str(plan)),
+            )
+        elif kind not in _opened:
             from omni_agent.model.compact.model import CompactModel
 
             _opened[kind] = await CompactModel.open(

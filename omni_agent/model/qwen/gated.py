@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from omni_agent.messages import ToolCall
 from omni_agent.model.base import MalformedCall
 from omni_agent.model.qwen.tokens import Spelling
-from omni_agent.model.tool_gate import ToolGate, Words
+from omni_agent.model.tool_gate import Words
 
 Found = str | ToolCall | MalformedCall
 """Words, a call, or what should have been one."""
@@ -22,6 +23,35 @@ class Passed:
     spoken: list[int]
 
 
+class Gate(Protocol):
+    """What `ToolGate` does."""
+
+    @property
+    def decided(self) -> int: ...
+
+    @property
+    def in_call(self) -> bool: ...
+
+    def push(self, piece: str) -> Sequence[Words | ToolCall | MalformedCall]: ...
+
+    def finish(self) -> Sequence[Words | ToolCall | MalformedCall]: ...
+
+
+class Ungated:
+    """Lets everything through, for words that are not the model's own."""
+
+    def __init__(self) -> None:
+        self.decided = 0
+        self.in_call = False
+
+    def push(self, piece: str) -> list[Words]:
+        start, self.decided = self.decided, self.decided + len(piece)
+        return [Words(piece, tuple(range(start, self.decided)))] if piece else []
+
+    def finish(self) -> list[Words]:
+        return []
+
+
 class GatedTokens:
     """A reply's tokens on their way to the voice.
 
@@ -30,8 +60,9 @@ class GatedTokens:
     Words behind a call are left out altogether: they were made before its result was known.
     """
 
-    def __init__(self, spelling: Spelling, gate: ToolGate) -> None:
+    def __init__(self, spelling: Spelling, gate: Gate) -> None:
         self.said = ""
+        self.calls = 0
         self._spelling = spelling
         self._gate = gate
         self._stream = ""  # everything the tokens spell
@@ -77,6 +108,7 @@ class GatedTokens:
         for item in items:
             if not isinstance(item, Words):
                 self._called = True
+                self.calls += isinstance(item, ToolCall)
                 found.append(item)
             elif not self._called:
                 self.said += item.text

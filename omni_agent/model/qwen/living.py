@@ -74,6 +74,13 @@ class LivingContext:
             self._forget_from(self.thinker.length)
         return self.thinker.room > before
 
+    def forget(self, start: int, end: int) -> None:
+        """As `ThinkerContext.forget`."""
+        try:
+            self.note(self.thinker.forget(start, end))
+        finally:
+            self._forget_from(self.thinker.length)
+
     def warm_up(self) -> None:
         """Record what can be recorded; only while it is empty."""
         self.thinker.warm_up()

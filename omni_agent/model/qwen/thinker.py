@@ -113,6 +113,7 @@ class ThinkerContext:
         self.senses = Senses(thinker, rules or PictureRules())
         self.cache = self._decoder.cache
         self.tokens = self._decoder.tokens
+        self.vocab: int = thinker.config.text_config.vocab_size
         self.positions = Positions(limit)
         self.held: list[Held] = []
 
@@ -222,6 +223,22 @@ class ThinkerContext:
                 f"{self.limit}, and with no sounds and pictures but the last only {spare} would"
             )
         return None if first is None else self._rewrite(first, wanted)
+
+    def forget(self, start: int, end: int) -> Prefilled | None:
+        """Forget the pieces from token `start` up to `end`, where others begin or the context ends.
+
+        What came after them is forwarded anew; None if nothing did. After an error the context ends
+        at `start`.
+        """
+        borders = {held.start for held in self.held} | {self.length}
+        if not (start < end and {start, end} <= borders):
+            raise ValueError(f"tokens {start} to {end - 1} are no whole pieces of this context")
+        at = next(index for index, held in enumerate(self.held) if held.start == start)
+        after = [(held, self._parts_of(held)) for held in self.held if held.start >= end]
+        if not after:
+            self._back_to(start)
+            return None
+        return self._rewrite(at, after)
 
     def _back_to(self, length: int) -> None:
         self.cache.cut(length)
