@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,11 +39,23 @@ ASSISTANT = [151644, 77091, 198]
 AUDIO, AUDIO_BEGIN, AUDIO_END = 151646, 151647, 151648
 RATE = 16_000
 
+_IDS = {
+    "vision_start_token_id": 151652,
+    "vision_end_token_id": 151653,
+    "vision_token_id": 151654,
+    "bos_token_id": 151644,
+    "eos_token_id": 151645,
+    "pad_token_id": 151643,
+}
+"""As in the published configurations; generate asks for them, and transformers has no defaults."""
+
 
 def published(name: ShapesName) -> Published:
     """The shapes of a published model; or of the one that the tests run on."""
     if name != "tiny":
-        return PUBLISHED[f"qwen2.5-omni-{name}"]
+        model = PUBLISHED[f"qwen2.5-omni-{name}"]
+        thinker = model.config["thinker_config"] | _IDS
+        return replace(model, config={**model.config, "thinker_config": thinker})
     tests = Path(__file__).parents[1] / "tests" / "model" / "qwen"
     sys.path.insert(0, str(tests))
     try:
