@@ -40,8 +40,6 @@ EXAMPLES = (
     Exchange("How long does fresh fish keep?", "A day in the fridge, two at the most."),
     Exchange("吃饺子蘸什么好？", "醋加一点辣油，最经典。"),
     Exchange("Is brown rice healthier than white?", "It has more fibre and minerals."),
-    Exchange("Phew, peeling all those was hard work", "Well done, the worst is over!"),
-    Exchange("厨房里好热啊", "开点窗，喝口水吧。"),
     Exchange("你觉得辣的好吃吗？", "我尝不到味道，但很多人都离不开辣。"),
 )
 

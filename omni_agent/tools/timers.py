@@ -69,7 +69,6 @@ class Timers:
             ("Remind me about the pasta in 8 minutes", {"minutes": 8, "name": "pasta"}),
             ("定一个五分钟的计时器", {"minutes": 5}),
             ("鸡蛋煮三分半钟，帮我计时", {"minutes": 3.5, "name": "鸡蛋"}),
-            ("一刻钟后提醒我", {"minutes": 15}),
         ]
     )
     def set_timer(

@@ -182,7 +182,6 @@ class Kitchen:
             ("刚才那步我没听清", {}),
             ("It was too loud here, what was it?", {}),
             ("啊？你刚说什么？", {}),
-            ("孩子太吵，没听到", {}),
         ]
     )
     def repeat_step(self, ctx: ToolContext) -> Say:
@@ -213,7 +212,6 @@ class Kitchen:
             ("做到第几步了？", {}),
             ("还要多久？", {}),
             ("How many steps are still to come?", {}),
-            ("我忘了进行到哪儿", {}),
         ]
     )
     def where_am_i(self, ctx: ToolContext) -> Say:
