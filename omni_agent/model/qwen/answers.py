@@ -16,9 +16,9 @@ class Answer:
     before: Held
     words: GatedTokens
 
-    def end_of(self, said: int) -> int:
-        """Where the tokens end that lie within its first `said` characters."""
-        return self.before.start + self.before.length + self.words.tokens_within(said)
+    def cut(self, said: int) -> int:
+        """Forget all but its first `said` characters; where the tokens end that lie within them."""
+        return self.before.start + self.before.length + self.words.cut(said)
 
 
 def heard_of(heard: str, said: Sequence[str]) -> tuple[int, int]:

@@ -93,15 +93,17 @@ class GatedTokens:
         self._stream += rest
         return self._pass([*self._gate.push(rest), *self._gate.finish()])
 
-    def tokens_within(self, said: int) -> int:
-        """How many tokens lie whole within the first `said` characters that were said.
-
-        All, also those that were never spoken, if that is everything and no call follows.
+    def cut(self, said: int) -> int:
+        """Forget all but the first `said` characters that were said, and the tokens that do not lie
+        whole within them; how many do. If they are all, and no call follows, so do all tokens.
         """
-        if said >= len(self.said.rstrip()) and not self._called:
-            return len(self._ends)
-        end = self._spoken_at[said - 1] + 1 if said else 0
-        return next((n for n, at in enumerate(self._ends) if at > end), len(self._ends))
+        if said < len(self.said.rstrip()) or self._called:
+            end = self._spoken_at[said - 1] + 1 if said else 0
+            kept = next((n for n, at in enumerate(self._ends) if at > end), len(self._ends))
+            self.said = self.said[:said]
+            del self._spoken_at[said:], self._starts[kept:], self._ends[kept:]
+            self._called = False
+        return len(self._ends)
 
     def _pass(self, items: Iterable[Words | ToolCall | MalformedCall]) -> Passed:
         found: list[Found] = []

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
+from omni_agent.errors import GenerationError
 from omni_agent.model.qwen.parts import Piece
 from omni_agent.model.qwen.talker import TalkerContext
 from omni_agent.model.qwen.thinker import Prefilled, Stepped, ThinkerContext
+
+
+@contextmanager
+def memory_told() -> Iterator[None]:
+    """Out of memory becomes a GenerationError."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise GenerationError(f"the device is out of memory: {error}") from error
 
 
 class LivingContext:
@@ -65,14 +76,12 @@ class LivingContext:
         self.thinker.cut(length)
         self._forget_from(length)
 
-    def drop_media(self, tokens: int, instead: Sequence[int] = ()) -> bool:
-        """As `ThinkerContext.drop_media`; whether anything was dropped."""
-        before = self.thinker.room
+    def drop_media(self, tokens: int, instead: Sequence[int] = ()) -> None:
+        """As `ThinkerContext.drop_media`."""
         try:
             self.note(self.thinker.drop_media(tokens, instead))
         finally:
             self._forget_from(self.thinker.length)
-        return self.thinker.room > before
 
     def forget(self, start: int, end: int) -> None:
         """As `ThinkerContext.forget`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from omni_agent.errors import ContextFull
 from omni_agent.media import Audio, VideoFrame
 from omni_agent.model.qwen.incoming import IncomingSound, IncomingVideo
 from omni_agent.model.qwen.living import LivingContext
@@ -39,11 +40,11 @@ class OpenMedium:
         else:
             self._heard += part.seconds
         if type(part) in self._kinds:
-            self._parts.append(part)
             self._take(part)
+            self._parts.append(part)
             return
-        self._kinds.add(type(part))
         self._parts.append(part)
+        self._kinds.add(type(part))
         self._begin_anew()
 
     def close(self, *then: Piece) -> Prefilled:
@@ -60,8 +61,14 @@ class OpenMedium:
             self._incoming = IncomingVideo(self._context.thinker, sounding=self.has_sound)
         else:
             self._incoming = IncomingSound(self._context.thinker)
+        full: ContextFull | None = None
         for part in self._parts:
-            self._take(part)
+            try:
+                self._take(part)
+            except ContextFull as error:  # it is kept all the same, and so must be the rest
+                full = error
+        if full is not None:
+            raise full
 
     def _take(self, part: Audio | VideoFrame) -> None:
         match self._incoming:

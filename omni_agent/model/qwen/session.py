@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar, assert_never
 
 from omni_agent.clock import Clock
@@ -55,7 +56,11 @@ class QwenSession:
         if self._written_down:
             return None
         self._written_down = True
-        text = await self._run(self._dialogue.write_down)
+        try:
+            text = await self._run(self._dialogue.write_down)
+        except asyncio.CancelledError:
+            self._call_off()
+            raise
         return Transcript(text, language_of(text) or "en") if text else None
 
     async def respond(self, options: ResponseOptions) -> AsyncGenerator[ModelEvent, None]:
@@ -71,8 +76,7 @@ class QwenSession:
             usage = await asyncio.wrap_future(ending)
         finally:
             if ending is None:
-                self._dialogue.cancel()
-                self._submit(self._dialogue.end).add_done_callback(_told)
+                self._call_off()
         if options.say is None:
             self._written_down = not self._dialogue.spoken_to
         assert reply.ended != "cancelled", "only who closes this iterator cancels"
@@ -85,9 +89,16 @@ class QwenSession:
         if not self._closed:
             self._closed = True
             self._dialogue.cancel()
-            await asyncio.wrap_future(self._worker.submit(self._on_close))
+            with suppress(RuntimeError):  # the model is closed, and its worker with it
+                await asyncio.wrap_future(self._worker.submit(self._on_close))
 
     # --- inside --------------------------------------------------------------------------------
+
+    def _call_off(self) -> None:
+        """Whatever is under way ends with its step, and is tidied up before anything else."""
+        if not self._closed:
+            self._dialogue.cancel()
+            self._submit(self._dialogue.end).add_done_callback(_told)
 
     def _event(self, piece: ReplyPiece) -> ModelEvent:
         match piece:
@@ -102,8 +113,11 @@ class QwenSession:
 
     def _submit(self, work: Callable[[], Done]) -> Future[Done]:
         if self._closed:
-            raise UsageError("this session is closed")
-        return self._worker.submit(work)
+            raise UsageError("this session is closed; open another with open_session()")
+        try:
+            return self._worker.submit(work)
+        except RuntimeError as error:
+            raise UsageError("the model of this session is closed") from error
 
     async def _run(self, work: Callable[[], Done]) -> Done:
         return await asyncio.wrap_future(self._submit(work))

@@ -22,7 +22,7 @@ from omni_agent.messages import ToolCall
 from omni_agent.model.base import MalformedCall
 from omni_agent.model.qwen.decoder import breakdown
 from omni_agent.model.qwen.gated import GatedTokens, Passed
-from omni_agent.model.qwen.living import LivingContext
+from omni_agent.model.qwen.living import LivingContext, memory_told
 from omni_agent.model.qwen.pace import Progress
 from omni_agent.model.qwen.readback import Readback
 from omni_agent.model.qwen.sampling import Sampler
@@ -143,11 +143,11 @@ class Reply:
     ) -> Generator[ReplyPiece, None, None]:
         """Speak words that are in the context already, as what `forwarded` ends with."""
         self.times.began = self._clock.monotonic()
-        return self._closing(self._fixed(text, forwarded.talker_inputs[-len(tokens) :], tokens))
+        return self._closing(self._fixed(text, forwarded, tokens))
 
     def _closing(self, pieces: Iterator[ReplyPiece]) -> Generator[ReplyPiece, None, None]:
         try:
-            with torch.no_grad():
+            with torch.no_grad(), memory_told():
                 yield from pieces
         finally:
             if self._voicing is not None:
@@ -193,12 +193,14 @@ class Reply:
         yield from self._speak_on()
 
     def _fixed(
-        self, text: str, talker_inputs: Tensor, tokens: Sequence[int]
+        self, text: str, forwarded: Prefilled, tokens: Sequence[int]
     ) -> Iterator[ReplyPiece]:
+        talker_inputs = forwarded.talker_inputs[len(forwarded.talker_inputs) - len(tokens) :]
         self.start -= len(tokens)
         self.tokens = list(tokens)
         self.ended = "done"
-        yield self._said(text)
+        if text:
+            yield self._said(text)
         self.times.words_ended = self._clock.monotonic()
         if self._voicing is not None:
             for talker_input in talker_inputs:
