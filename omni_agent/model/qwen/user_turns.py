@@ -78,6 +78,12 @@ class UserTurns:
         due = [*self._due, *then]
         pieces = [*self.closing, *due]
         need = sum(len(piece.token_ids) for piece in pieces if isinstance(piece, TextPiece))
+        fixed, limit = self._begins[0].start if self._begins else 0, self._context.thinker.limit
+        if fixed + need > limit:
+            raise ContextFull(
+                f"a turn of {need} tokens does not fit into a context of {limit}, of which "
+                f"instructions and tools take {fixed}"
+            )
         if self._context.room < need + reserve:
             self._make_room(need + reserve - self._context.room)
         try:
