@@ -86,11 +86,15 @@ class UserTurns:
             )
         if self._context.room < need + reserve:
             self._make_room(need + reserve - self._context.room)
-        try:
-            done = self._forward(due)
-        except ContextFull:
-            self._make_room(1)
-            done = self._forward(due)
+        done = None
+        while done is None:
+            room = self._context.room
+            try:
+                done = self._forward(due)
+            except ContextFull:  # a medium is larger than it was known to be
+                self._make_room(1)
+                if self._context.room <= room:
+                    raise
         self.closing, self._due, self._medium = [], [], None
         return done
 
