@@ -262,7 +262,7 @@ def test_sound_comes_while_words_still_come(reference, chat, voice):
         assert times.words_ended is None
 
 
-@pytest.mark.parametrize("after", range(0, 60, 3))
+@pytest.mark.parametrize("after", range(0, 60, 5))
 def test_no_more_than_a_step_after_a_cancel(reference, chat, voice, after, monkeypatch):
     context = new_living(reference)
     steps = []
