@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -68,3 +69,32 @@ def copy_of_tiny(tiny: Path, tmp_path: Path) -> Path:
     for file in tiny.iterdir():
         (folder / file.name).symlink_to(file)
     return folder
+
+
+@pytest.fixture
+def short_speech(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A random Talker finds no end; it is cut off after 24 codes."""
+    from omni_agent.model.qwen import speech
+
+    monkeypatch.setattr(speech, "RUNAWAY", 0.0)
+    monkeypatch.setattr(speech, "RUNAWAY_SECONDS", 0.48)
+
+
+@pytest.fixture(scope="module")
+def opened(tiny):
+    """The tiny checkpoint, and how it was announced."""
+    from omni_agent.model.qwen.model import QwenModel
+
+    plans: list[Any] = []
+    model = asyncio.run(
+        QwenModel.open(
+            tiny, context_tokens=700, solver="euler", solver_steps=2, on_plan=plans.append
+        )
+    )
+    yield model, plans
+    asyncio.run(model.close())
+
+
+@pytest.fixture
+def model(opened):
+    return opened[0]

@@ -187,3 +187,30 @@ def mel(samples: np.ndarray) -> torch.Tensor:
         samples, sampling_rate=16000, return_attention_mask=True, return_tensors="pt"
     )
     return given["input_features"][0][:, : int(given["attention_mask"].sum())]
+
+
+SYSTEM = TextPiece(words(12, seed=5))
+TYPED = [TextPiece([*USER, *words(20), *END, *ASSISTANT])]
+SPOKEN = [TextPiece(USER), AudioPiece(sound(5.3)), TextPiece([*END, *ASSISTANT])]
+SHOWN = [TextPiece(USER), ImagePiece(picture(100, 60)), TextPiece([*words(5), *END, *ASSISTANT])]
+SILENT = [TextPiece(USER), video(5), TextPiece([*words(4), *END, *ASSISTANT])]
+SOUNDING = [TextPiece(USER), video(9, seconds=5.1), TextPiece([*words(4), *END, *ASSISTANT])]
+CONVERSATIONS = {
+    "text": TYPED,
+    "audio": SPOKEN,
+    "image": SHOWN,
+    "video": SILENT,
+    "video with audio": SOUNDING,
+    "mixed": [*SPOKEN, TextPiece([*words(3), *END]), *SHOWN, TextPiece(END), *SOUNDING],
+}
+
+close = partial(torch.testing.assert_close, rtol=2e-4, atol=2e-4)
+
+
+def assert_same_context(ours, theirs):
+    assert ours.length == theirs.length
+    end = ours.length
+    assert torch.equal(ours.tokens[:end], theirs.tokens[:end])
+    assert torch.equal(ours.positions.ids, theirs.positions.ids)
+    close(ours.cache.keys[:, :, :, :end], theirs.cache.keys[:, :, :, :end])
+    close(ours.cache.values[:, :, :, :end], theirs.cache.values[:, :, :, :end])

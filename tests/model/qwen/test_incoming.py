@@ -7,17 +7,19 @@ import pytest
 import torch
 from conversations import (
     END,
+    SYSTEM,
     USER,
     AudioPiece,
     TextPiece,
     VideoPiece,
+    assert_same_context,
+    close,
     mel,
     new_context,
     picture,
     sound,
     video,
 )
-from test_thinker import SYSTEM, assert_same_context, close
 
 from omni_agent.errors import ContextFull, MediaError, UsageError
 from omni_agent.media import Audio, VideoFrame

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 import tiny as tiny_module
 import torch
-from conversations import new_context
+from conversations import CONVERSATIONS, SYSTEM, new_context
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_talker import CONVERSATIONS, SYSTEM, generated, new_talker
+from talking import generated, new_talker
 from transformers import AutoTokenizer
 
 from omni_agent.messages import ToolCall

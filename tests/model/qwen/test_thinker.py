@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import copy
-from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from conversations import (
-    ASSISTANT,
+    CONVERSATIONS,
     END,
     RULES,
+    SHOWN,
+    SILENT,
+    SOUNDING,
+    SPOKEN,
+    SYSTEM,
+    TYPED,
     USER,
     AudioPiece,
     ImagePiece,
     TextPiece,
+    assert_same_context,
+    close,
     new_context,
     picture,
     sound,
@@ -34,25 +41,8 @@ from omni_agent.errors import (
 from omni_agent.model.qwen.decoder import Cancelled
 from omni_agent.model.qwen.thinker import ThinkerContext
 
-SYSTEM = TextPiece(words(12, seed=5))
-TEXT = [TextPiece([*USER, *words(20), *END, *ASSISTANT])]
-AUDIO = [TextPiece(USER), AudioPiece(sound(5.3)), TextPiece([*END, *ASSISTANT])]
-PICTURE = [TextPiece(USER), ImagePiece(picture(100, 60)), TextPiece([*words(5), *END, *ASSISTANT])]
-SILENT = [TextPiece(USER), video(5), TextPiece([*words(4), *END, *ASSISTANT])]
-SOUNDING = [TextPiece(USER), video(9, seconds=5.1), TextPiece([*words(4), *END, *ASSISTANT])]
-MIXED = [*AUDIO, TextPiece([*words(3), *END]), *PICTURE, TextPiece(END), *SOUNDING]
-CONVERSATIONS = {
-    "text": TEXT,
-    "audio": AUDIO,
-    "image": PICTURE,
-    "video": SILENT,
-    "video with audio": SOUNDING,
-    "mixed": MIXED,
-    "two pictures, two sounds": [*PICTURE, *AUDIO[:-1], *PICTURE, *AUDIO],
-}
+EVERY = {**CONVERSATIONS, "two pictures, two sounds": [*SHOWN, *SPOKEN[:-1], *SHOWN, *SPOKEN]}
 MEDIA = (151646, 151655, 151656)
-
-close = partial(torch.testing.assert_close, rtol=2e-4, atol=2e-4)
 
 
 def generated(reference, pieces, count):
@@ -86,19 +76,10 @@ def reply_of(context, logits, count):
     return tokens, torch.stack(steps) if steps else None
 
 
-def assert_same_context(ours, theirs):
-    assert ours.length == theirs.length
-    end = ours.length
-    assert torch.equal(ours.tokens[:end], theirs.tokens[:end])
-    assert torch.equal(ours.positions.ids, theirs.positions.ids)
-    close(ours.cache.keys[:, :, :, :end], theirs.cache.keys[:, :, :, :end])
-    close(ours.cache.values[:, :, :, :end], theirs.cache.values[:, :, :, :end])
-
-
 @pytest.mark.parametrize("static", [False, True])
-@pytest.mark.parametrize("name", CONVERSATIONS)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_reply_is_that_of_generate(reference, name, static):
-    pieces = [SYSTEM, *CONVERSATIONS[name]]
+    pieces = [SYSTEM, *EVERY[name]]
     tokens, prompt, reply = generated(reference, pieces, 8)
     context = new_context(reference, static=static)
     given = context.prefill(*pieces)
@@ -113,7 +94,7 @@ def test_replies_of_many_turns_are_those_of_generate(reference, static):
     context = new_context(reference, static=static)
     context.prefill(SYSTEM)
     said = [SYSTEM]
-    for turn in (AUDIO, TEXT, SOUNDING, PICTURE, AUDIO):
+    for turn in (SPOKEN, TYPED, SOUNDING, SHOWN, SPOKEN):
         said += turn
         tokens, prompt, reply = generated(reference, said, 6)
         given = context.prefill(*turn)
@@ -162,11 +143,11 @@ def test_after_a_cut_nothing_is_left_of_what_was_cut(reference, seed):
     static = bool(seed % 2)
     cut, never = (new_context(reference, static=static) for _ in range(2))
     for context in (cut, never):
-        given = context.prefill(SYSTEM, *AUDIO)
+        given = context.prefill(SYSTEM, *SPOKEN)
     prompt = never.length
     tokens, _ = reply_of(cut, given.logits, 12)
     if noise.random() < 0.5:
-        cut.prefill(TextPiece(END), *PICTURE)
+        cut.prefill(TextPiece(END), *SHOWN)
     heard = int(noise.integers(0, 12))
     cut.cut(prompt + heard)
     for token in tokens[:heard]:
@@ -182,7 +163,7 @@ def test_after_a_cut_nothing_is_left_of_what_was_cut(reference, seed):
 
 def test_it_is_not_cut_inside_a_medium(reference):
     context = new_context(reference)
-    context.prefill(*PICTURE)
+    context.prefill(*SHOWN)
     with pytest.raises(
         ValueError, match=r"cannot be cut at 5: tokens 3 to \d+ are one piece of im"
     ):
@@ -209,14 +190,14 @@ def test_full_it_says_so_and_is_as_before(reference):
 @pytest.mark.parametrize("instead", [[], words(3)])
 def test_dropping_media_keeps_the_words_and_what_came_last(reference, instead):
     context = new_context(reference, 700)
-    pieces = [SYSTEM, *AUDIO, *PICTURE, *SILENT]
+    pieces = [SYSTEM, *SPOKEN, *SHOWN, *SILENT]
     given = context.prefill(*pieces)
     tokens, _ = reply_of(context, given.logits, 5)
     context.prefill(TextPiece([*END, *USER]), AudioPiece(sound(2)))
     need = context.room + 100
     anew = context.drop_media(need, instead)
     without = [TextPiece(instead)] if instead else []
-    left = [SYSTEM, AUDIO[0], *without, *AUDIO[2:], *PICTURE, *SILENT]
+    left = [SYSTEM, SPOKEN[0], *without, *SPOKEN[2:], *SHOWN, *SILENT]
     left += [TextPiece([*tokens[:-1], *END, *USER]), AudioPiece(sound(2))]
     expected = new_context(reference, 700)
     if context.room < need:
@@ -230,7 +211,7 @@ def test_dropping_media_keeps_the_words_and_what_came_last(reference, instead):
 
 def test_no_medium_is_dropped_without_need_or_in_vain(reference):
     context = new_context(reference, 400)
-    context.prefill(SYSTEM, *AUDIO, *PICTURE)
+    context.prefill(SYSTEM, *SPOKEN, *SHOWN)
     before = context.tokens[: context.length].tolist()
     assert context.drop_media(context.room) is None
     with pytest.raises(ContextFull, match="no sounds and pictures but the last only"):
@@ -240,11 +221,11 @@ def test_no_medium_is_dropped_without_need_or_in_vain(reference):
 
 def test_a_reply_goes_on_after_media_were_dropped(reference):
     context = new_context(reference, 300)
-    given = context.prefill(SYSTEM, *AUDIO)
+    given = context.prefill(SYSTEM, *SPOKEN)
     tokens, _ = reply_of(context, given.logits, 5)
     anew = context.drop_media(context.room + 50)
     more, _ = reply_of(context, anew.logits, 4)
-    left = [SYSTEM, AUDIO[0], AUDIO[2], TextPiece(tokens[:-1])]
+    left = [SYSTEM, SPOKEN[0], SPOKEN[2], TextPiece(tokens[:-1])]
     assert more == generated(reference, left, 4)[0]
     context.cut(context.length - 2)
     assert context.tokens[: context.length].tolist() == [*whole(left).ids, *more[:1]]
@@ -254,7 +235,7 @@ def test_positions_of_a_reply_keep_their_distance_when_media_are_dropped(referen
     """Where a video goes on after its sound, a reply does not begin at the next id."""
     context = new_context(reference)
     clip = [TextPiece(USER), video(8, seconds=2.2), TextPiece(words(2))]
-    given = context.prefill(SYSTEM, *AUDIO, *clip)
+    given = context.prefill(SYSTEM, *SPOKEN, *clip)
     reply_of(context, given.logits, 4)
     before = context.positions.ids[:, -5:]
     assert before[0, 2] - before[0, 1] > 1
@@ -273,8 +254,8 @@ def test_a_prefill_that_is_called_off_leaves_nothing(reference):
     assert context.length == 12
     assert torch.equal(context.cache.keys, before)
     context.cancelled = lambda: False
-    expected = new_context(reference).prefill(SYSTEM, *TEXT)
-    close(context.prefill(*TEXT).logits, expected.logits)
+    expected = new_context(reference).prefill(SYSTEM, *TYPED)
+    close(context.prefill(*TYPED).logits, expected.logits)
 
 
 @pytest.mark.parametrize("static", [False, True])
@@ -284,14 +265,14 @@ def test_numbers_that_break_down_are_told_and_leave_no_trace(reference, static):
     keys = reference.thinker.model.language_model.layers[1].self_attn.k_proj
     with keys.register_forward_hook(lambda *call: call[-1] * torch.nan):
         with pytest.raises(GenerationError, match="broke down after 12 tokens"):
-            context.prefill(*TEXT)
+            context.prefill(*TYPED)
         assert context.length == 12
         stepped = context.step(torch.tensor([5]))
         with pytest.raises(GenerationError, match="NaN"):
             stepped.check()
         context.cut(stepped.index)
-    given = context.prefill(*TEXT)
-    assert reply_of(context, given.logits, 4)[0] == generated(reference, [SYSTEM, *TEXT], 4)[0]
+    given = context.prefill(*TYPED)
+    assert reply_of(context, given.logits, 4)[0] == generated(reference, [SYSTEM, *TYPED], 4)[0]
 
 
 def test_out_of_memory_is_told_and_leaves_no_trace(reference):
@@ -303,7 +284,7 @@ def test_out_of_memory_is_told_and_leaves_no_trace(reference):
 
     with reference.thinker.lm_head.register_forward_hook(run_out):
         with pytest.raises(GenerationError, match="out of memory after 12 tokens: tried to"):
-            context.prefill(*TEXT)
+            context.prefill(*TYPED)
         with pytest.raises(GenerationError, match="out of memory after 12 tokens"):
             context.step(torch.tensor([5]))
     assert (context.length, context.positions.length) == (12, 12)
@@ -320,11 +301,11 @@ def test_pictures_that_cannot_be_seen_leave_the_context(reference):
 
 def test_in_bfloat16_it_is_as_transformers_in_bfloat16(reference):
     half = copy.deepcopy(reference.thinker).to(torch.bfloat16)
-    inputs = whole([SYSTEM, *MIXED]).inputs()
+    inputs = whole([SYSTEM, *CONVERSATIONS["mixed"]]).inputs()
     with torch.no_grad():
         expected = half(**inputs).logits[0, -1].float()
     context = ThinkerContext(half, 2000, rules=RULES)
-    given = context.prefill(SYSTEM, *MIXED)
+    given = context.prefill(SYSTEM, *CONVERSATIONS["mixed"])
     assert given.talker_inputs.dtype == torch.bfloat16
     assert given.logits.dtype == torch.float32
     spread = float(expected.std())
