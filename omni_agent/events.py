@@ -6,23 +6,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from omni_agent.media import Audio
+from omni_agent.media import Audio, Image
 from omni_agent.messages import Language, ToolCall, ToolResult
 
 
 @dataclass(frozen=True, slots=True)
 class TurnStarted:
+    """The agent takes the floor. `unasked`: it speaks up by itself, as when a timer rings."""
+
     turn: int
     t: float
+    unasked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class UserTranscript:
-    """What the model heard in the user's speech."""
+    """What the model heard in the user's speech. `speaker` is a name where one is known."""
 
     text: str
     language: Language
     t: float
+    speaker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,120 @@ class TurnFinished:
     t: float
 
 
+# --- a live call --------------------------------------------------------------------------------
+
+CallState = Literal["idle", "listening", "thinking", "speaking", "acting"]
+"""Nobody speaks · the user does · the answer is awaited · the answer sounds · a tool runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    state: CallState
+    before: CallState
+    t: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The user speaks, for sure. `at_ms`: where it began in the sound of the call's microphone."""
+
+    at_ms: int
+    t: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    """The user's turn is over. `at_ms`: its last syllable; `waited`: seconds from there to now."""
+
+    at_ms: int
+    waited: float
+    t: float
+
+
+@dataclass(frozen=True, slots=True)
+class PartialTranscript:
+    """A caption of what is being said; it replaces the one before it."""
+
+    text: str
+    language: Language
+    t: float
+    speaker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputControl:
+    """What the loudspeaker has to do with the reply while it is unclear whether the user cuts in.
+
+    "duck": 12 dB softer · "pause": silent at once, nothing is lost · "resume": as before, from
+    where it stopped · "stop": drop what has not sounded.
+    """
+
+    action: Literal["duck", "pause", "resume", "stop"]
+    t: float
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The user cut in. Only `heard_text` of the turn's reply was heard, and stays in the history.
+
+    `interrupted_at_ms`: so much of the reply had sounded.
+    """
+
+    turn: int
+    heard_text: str
+    unheard_text: str
+    interrupted_at_ms: int
+    t: float
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSeen:
+    """A picture that was taken from a source and shown to the model."""
+
+    source: str
+    image: Image
+    t: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnMeasured:
+    """Seconds of one turn of a call; None where there was nothing of the kind.
+
+    `end_of_turn`: from the user's last syllable until the turn was taken as over. `first_text`,
+    `first_audio` and `first_filler` count from that last syllable too. `realtime_factor`: seconds
+    it took to make one second of speech. `drafted`: the answer was begun before the turn was
+    surely over; `drafts` were begun in all.
+    """
+
+    turn: int
+    end_of_turn: float | None
+    first_text: float | None
+    first_audio: float | None
+    first_filler: float | None
+    tools: float
+    realtime_factor: float | None
+    drafted: bool
+    drafts: int
+    t: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something went wrong and the call goes on; `message` can be shown to the user."""
+
+    message: str
+    t: float
+    kind: str = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """The last event of a call. `reason`: "closed", "idle", "too long", "gone" or an error."""
+
+    reason: str
+    t: float
+
+
 Event = (
     TurnStarted
     | UserTranscript
@@ -162,3 +280,19 @@ Event = (
     | MemoryStored
     | TurnFinished
 )
+"""What one turn yields."""
+
+LiveEvent = (
+    Event
+    | StateChanged
+    | SpeechStarted
+    | SpeechStopped
+    | PartialTranscript
+    | OutputControl
+    | Interrupted
+    | FrameSeen
+    | TurnMeasured
+    | Trouble
+    | CallEnded
+)
+"""What a live call yields."""
