@@ -11,7 +11,7 @@ from omni_agent.clock import FakeClock
 from omni_agent.errors import MediaError
 from omni_agent.media import Audio
 from omni_agent.messages import Heard
-from omni_agent.playback import PlaybackBuffer, Played
+from omni_agent.playback import PlaybackBuffer, Played, RemotePlayback
 
 RATE = 24_000
 TEXT = "Chop the onions finely. Then fry them."
@@ -171,3 +171,72 @@ def test_one_thread_may_add_while_another_takes() -> None:
     heard = heard[heard > 0]
     assert len(heard) == 200 * 50
     assert (np.diff(heard) >= 0).all()
+
+
+async def test_ducked_speech_is_softer_and_loses_nothing(
+    buffer: PlaybackBuffer, clock: FakeClock
+) -> None:
+    buffer.add(sound(1.0), len(TEXT))
+    buffer.duck(-12)
+    out = buffer.fill(RATE // 10)
+    assert out[0] == pytest.approx(0.5, abs=0.01)
+    assert out[-1] == pytest.approx(0.5 * 10 ** (-12 / 20), abs=0.001)
+    buffer.resume()
+    assert buffer.fill(RATE // 10)[-1] == pytest.approx(0.5)
+    await play(buffer, clock, 1.0)
+    assert buffer.played == Played(1000, len(TEXT))
+
+
+async def test_paused_speech_is_silent_within_10_ms_and_goes_on_where_it_stopped(
+    buffer: PlaybackBuffer, clock: FakeClock
+) -> None:
+    buffer.add(sound(1.0), len(TEXT))
+    await play(buffer, clock, 0.2)
+    buffer.pause()
+    out = buffer.fill(RATE // 10)
+    assert out[: RATE // 200].any()
+    assert not out[RATE // 100 :].any()
+    await play(buffer, clock, 3.0)
+    assert buffer.played.ms == 210
+    assert buffer.seconds_left == pytest.approx(0.79)
+    buffer.resume()
+    await play(buffer, clock, 1.0)
+    assert buffer.played == Played(1000, len(TEXT))
+
+
+@pytest.mark.parametrize("ms", [0, 1, 999, 1000, 1001, 2500, 3000, 9999])
+async def test_what_was_heard_after_any_time_is_known_later_too(
+    buffer: PlaybackBuffer, clock: FakeClock, ms: int
+) -> None:
+    buffer.add(sound(1.0), 23)
+    buffer.add(sound(0.5), None)  # a filler
+    buffer.add(sound(2.0), len(TEXT))
+    spoken = buffer.spoken
+    buffer.interrupt()
+    again = PlaybackBuffer(RATE, clock=clock)
+    again.add(sound(1.0), 23)
+    again.add(sound(2.0), len(TEXT))
+    again.fill(RATE * 3)
+    await clock.advance(ms / 1000)
+    assert spoken.at(ms) == again.played
+
+
+async def test_a_distant_player_is_taken_to_play_as_fast_as_sound_is(clock: FakeClock) -> None:
+    remote = RemotePlayback(RATE, clock=clock)
+    await clock.advance(5.0)
+    remote.add(sound(1.0), 23)
+    remote.add(sound(1.0), len(TEXT))
+    await clock.advance(0.5)
+    assert remote.played == Played(500, 11)
+    remote.pause()
+    await clock.advance(2.0)
+    assert remote.played == Played(500, 11)
+    remote.resume()
+    await clock.advance(1.0)
+    assert remote.played.ms == 1500
+    assert remote.seconds_left == pytest.approx(0.5)
+    await clock.advance(5.0)
+    remote.add(sound(1.0), len(TEXT))  # after a gap
+    await clock.advance(0.25)
+    assert remote.interrupt().ms == 2250
+    assert remote.seconds_left == 0
