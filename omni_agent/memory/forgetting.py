@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from omni_agent.memory.ledger import indexed_words
+from omni_agent.memory.ledger import unindex
 from omni_agent.memory.store import Store
 from omni_agent.memory.values import load, strings
 
@@ -27,11 +27,11 @@ def mentions(store: Store, text: str) -> tuple[list[str], list[int], list[str]]:
     turns = [
         row[0]
         for row in store.rows(
-            "SELECT id, conversation, agent, speaker, stopped, tools, place FROM turns"
+            "SELECT id, conversation, agent, speaker, stopped, unheard, tools, place FROM turns"
         )
         if any(
             wanted in w.casefold()
-            for w in (*row[1:5], *strings(load(row[5])), *strings(load(row[6])))
+            for w in (*row[1:6], *strings(load(row[6])), *strings(load(row[7])))
         )
     ]
     keys = [
@@ -92,11 +92,7 @@ def _delete(db: sqlite3.Connection, id: str) -> list[int] | None:
     if values is None:
         return None
     found = dict(zip(columns, values, strict=True))
-    db.execute(
-        "INSERT INTO words (words, rowid, terms) VALUES ('delete', ?, ?)",
-        (found["row"], indexed_words(found)),
-    )
-    db.execute("DELETE FROM vectors WHERE memory = ?", (found["row"],))
+    unindex(db, found)
     db.execute("DELETE FROM memories WHERE row = ?", (found["row"],))
     db.execute("UPDATE memories SET superseded_by = NULL WHERE superseded_by = ?", (id,))
     return [] if found["turn"] is None else [found["turn"]]

@@ -37,9 +37,9 @@ class Ledger:
         ids = []
         with self._store.write() as db:
             number = db.execute(
-                "INSERT INTO turns VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO turns VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (turn.conversation, turn.agent, turn.turn, to_seconds(at), tools, turn.language,
-                 place, turn.stopped, turn.speaker),
+                 place, turn.stopped, turn.speaker, turn.unheard, turn.interrupted_at_ms),
             ).lastrowid  # fmt: skip
             for reply, (speaker, text) in enumerate(
                 [(turn.speaker, turn.user), (turn.agent, turn.reply)]
@@ -52,6 +52,39 @@ class Ledger:
                             turn=number, reply=reply, language=turn.language,
                             recorded_at=to_seconds(at))  # fmt: skip
         return tuple(ids)
+
+    def cut_reply(
+        self, conversation: str, turn: int, heard: str, unheard: str, interrupted_at_ms: int
+    ) -> None:
+        """Only `heard` of a recorded reply was heard: its episode keeps that, or goes."""
+        with self._store.write() as db:
+            number = db.execute(
+                "SELECT id FROM turns WHERE conversation = ? AND turn = ? ORDER BY id DESC",
+                (conversation, turn),
+            ).fetchone()
+            if number is None:
+                return
+            db.execute(
+                "UPDATE turns SET stopped = 'cancelled', unheard = ?, interrupted_at_ms = ? "
+                "WHERE id = ?",
+                (unheard, interrupted_at_ms, number[0]),
+            )
+            told = db.execute(
+                "SELECT row, text, subject, predicate, object FROM memories "
+                "WHERE turn = ? AND reply = 1",
+                number,
+            ).fetchone()
+            if told is None:
+                return
+            row = dict(zip(("row", "text", "subject", "predicate", "object"), told, strict=True))
+            unindex(db, row)
+            if heard.strip():
+                db.execute(
+                    "UPDATE memories SET text = ?, indexed = 0 WHERE row = ?", (heard, row["row"])
+                )
+                _index_words(db, row["row"], row | {"text": heard})
+            else:
+                db.execute("DELETE FROM memories WHERE row = ?", (row["row"],))
 
     def remember(self, memory: StoredMemory) -> str:
         """Write a memory; one that is known already is not written twice.
@@ -131,7 +164,8 @@ class Ledger:
     def turns(self, conversation: str, limit: int) -> tuple[TurnRecord, ...]:
         """The last `limit` turns of a conversation, oldest first."""
         rows = self._store.rows(
-            "SELECT id, agent, turn, at, tools, language, place, stopped, speaker, "
+            "SELECT id, agent, turn, at, tools, language, place, stopped, speaker, unheard, "
+            "interrupted_at_ms, "
             "(SELECT text FROM memories WHERE turn = turns.id AND reply = 0), "
             "(SELECT text FROM memories WHERE turn = turns.id AND reply = 1) "
             "FROM turns WHERE conversation = ? ORDER BY id DESC LIMIT ?",
@@ -141,7 +175,8 @@ class Ledger:
             TurnRecord(
                 conversation=conversation, agent=r[1], turn=r[2], at=to_time(r[3]),
                 tools=tuple(load(r[4])), language=r[5], place=load(r[6]), stopped=r[7],
-                speaker=r[8], user=r[9] or "", reply=r[10] or "",
+                speaker=r[8], unheard=r[9], interrupted_at_ms=r[10], user=r[11] or "",
+                reply=r[12] or "",
             )
             for r in reversed(rows)
         )  # fmt: skip
@@ -183,12 +218,23 @@ def _insert(db: sqlite3.Connection, **row: Any) -> None:
         f"INSERT INTO memories ({','.join(row)}) VALUES ({','.join('?' * len(row))})",
         tuple(row.values()),
     )
+    _index_words(db, cursor.lastrowid, row)
+
+
+def _index_words(db: sqlite3.Connection, number: int | None, row: Mapping[str, Any]) -> None:
+    db.execute("INSERT INTO words (rowid, terms) VALUES (?, ?)", (number, indexed_words(row)))
+
+
+def unindex(db: sqlite3.Connection, row: Mapping[str, Any]) -> None:
+    """Take a memory's terms and vectors out; `row` has all that `indexed_words` reads."""
     db.execute(
-        "INSERT INTO words (rowid, terms) VALUES (?, ?)", (cursor.lastrowid, indexed_words(row))
+        "INSERT INTO words (words, rowid, terms) VALUES ('delete', ?, ?)",
+        (row["row"], indexed_words(row)),
     )
+    db.execute("DELETE FROM vectors WHERE memory = ?", (row["row"],))
 
 
-def indexed_words(row: dict[str, Any]) -> str:
+def indexed_words(row: Mapping[str, Any]) -> str:
     """The terms of a memory. FTS5 keeps no copy, so deleting needs exactly the same ones."""
     parts = (row["text"], row.get("subject"), row.get("predicate"), row.get("object"))
     return " ".join(t for p in parts if p for t in terms(p))

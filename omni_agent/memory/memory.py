@@ -75,11 +75,26 @@ class Memory:
             speaker=clean(turn.speaker),
             user=clean(turn.user),
             reply=clean(turn.reply),
+            unheard=clean(turn.unheard),
         )
         parts = self._use()
         ids = parts.ledger.record_turn(turn, turn.at or self._clock.now())
         parts.indexer.wake()
         return ids
+
+    def cut_reply(
+        self,
+        conversation: str,
+        turn: int,
+        *,
+        heard: str,
+        unheard: str,
+        interrupted_at_ms: int,
+    ) -> None:
+        """The user cut into a reply that was recorded already: only `heard` of it counts."""
+        parts = self._use()
+        parts.ledger.cut_reply(conversation, turn, clean(heard), clean(unheard), interrupted_at_ms)
+        parts.indexer.wake()
 
     def remember(
         self,

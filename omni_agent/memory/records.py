@@ -15,7 +15,8 @@ class TurnRecord:
     """One finished turn of a conversation.
 
     `tools`, `place`: anything JSON can hold. `at`: timezone-aware; None means now.
-    `speaker`: who said `user`; a person's name where it is known.
+    `speaker`: who said `user`; a person's name where it is known. `reply` is what was heard of it;
+    `unheard` the rest, where the user cut in after `interrupted_at_ms` of its sound.
     """
 
     conversation: str
@@ -29,6 +30,8 @@ class TurnRecord:
     place: Any = None
     stopped: str = "done"
     speaker: str = "user"
+    unheard: str = ""
+    interrupted_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

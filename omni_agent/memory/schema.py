@@ -7,14 +7,15 @@ from pathlib import Path
 
 from omni_agent.errors import MemoryCorrupt, MemoryReadOnly, MemoryTooNew
 
-VERSION = 1
+VERSION = 2
 _APPLICATION = 0x4F4D4E49  # "OMNI", in the file's header
 
 _TABLES = """
 CREATE TABLE turns (
     id INTEGER PRIMARY KEY, conversation TEXT NOT NULL, agent TEXT NOT NULL, turn INTEGER NOT NULL,
     at REAL NOT NULL, tools TEXT NOT NULL, language TEXT NOT NULL, place TEXT NOT NULL,
-    stopped TEXT NOT NULL, speaker TEXT NOT NULL);
+    stopped TEXT NOT NULL, speaker TEXT NOT NULL,
+    unheard TEXT NOT NULL DEFAULT '', interrupted_at_ms INTEGER);
 CREATE INDEX turns_of ON turns (conversation, id);
 
 -- An episode's words live here only; its turn has the rest. Times are seconds since 1970, UTC.
@@ -47,6 +48,13 @@ CREATE VIRTUAL TABLE words USING fts5 (terms, content = '', tokenize = 'unicode6
 CREATE VIRTUAL TABLE word_counts USING fts5vocab (words, 'row');
 """
 
+_CHANGES = {
+    1: """
+ALTER TABLE turns ADD COLUMN unheard TEXT NOT NULL DEFAULT '';
+ALTER TABLE turns ADD COLUMN interrupted_at_ms INTEGER""",
+}
+"""What brings a ledger of one version to the next."""
+
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open or make the ledger.
@@ -62,9 +70,11 @@ def connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten with zeros
         db.execute("PRAGMA temp_store = MEMORY")
         db.execute("BEGIN IMMEDIATE")
-        if db.execute("PRAGMA user_version").fetchone()[0] == 0:
-            for statement in _TABLES.split(";\n"):
-                db.execute(statement)
+        version: int = db.execute("PRAGMA user_version").fetchone()[0]
+        steps = [_CHANGES[v] for v in range(version, VERSION)] if version else [_TABLES]
+        for statement in (s for step in steps for s in step.split(";\n")):
+            db.execute(statement)
+        if steps:
             db.execute(f"PRAGMA application_id = {_APPLICATION}")
             db.execute(f"PRAGMA user_version = {VERSION}")
         db.execute("COMMIT")
