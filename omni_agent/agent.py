@@ -10,12 +10,13 @@ from os import PathLike
 from typing import TYPE_CHECKING, Protocol
 
 from omni_agent.clock import SYSTEM_CLOCK, Clock
-from omni_agent.conversation import Conversation
+from omni_agent.conversation import PLAIN, Conversation
 from omni_agent.errors import SettingsError, UsageError
 from omni_agent.events import Event, Reply
 from omni_agent.loop_thread import LoopThread, refuse_in_a_loop
-from omni_agent.messages import Exchange, Language
+from omni_agent.messages import Exchange, Language, Message, ToolSpec
 from omni_agent.model.base import ModelSession, OmniModel
+from omni_agent.persona import Persona
 from omni_agent.tools.base import Position, Tool, ToolContext, TransientMemory, home_loop
 from omni_agent.tools.runner import Approver, ToolRunner
 
@@ -127,17 +128,29 @@ class Agent:
         refuse_in_a_loop("stream_sync", use="async for … in stream")
         return self._thread().iterate(self.stream(*inputs, speak=speak))
 
-    def conversation(self, id: str | None = None, *, place: Position | None = None) -> Conversation:
+    def conversation(
+        self,
+        id: str | None = None,
+        *,
+        place: Position | None = None,
+        persona: Persona = PLAIN,
+    ) -> Conversation:
         """Open another conversation with this agent, with a context of its own."""
         if self._closed:
             raise UsageError(f"the agent {self.name!r} is closed; make a new one")
-        conversation = Conversation(self, id, place or self._place)
+        conversation = Conversation(self, id, place or self._place, persona)
         self._conversations.append(conversation)
         return conversation
 
     # --- life --------------------------------------------------------------------------------
 
-    async def open_session(self, context: ToolContext | None = None) -> ModelSession:
+    async def open_session(
+        self,
+        context: ToolContext | None = None,
+        persona: Persona = PLAIN,
+        tools: Sequence[ToolSpec] | None = None,
+        history: Sequence[Message] = (),
+    ) -> ModelSession:
         """A session of the agent's model, with its instructions and tools in it.
 
         The first one prepares the agent, and restores with `context` what lasts.
@@ -153,7 +166,11 @@ class Agent:
                     await asyncio.to_thread(lasting.restore, context)
                 self._restored = True
         return await model.open_session(
-            self.instructions, self.runner.specs, self.voice, self.examples
+            self.instructions if persona.instructions is None else persona.instructions,
+            self.runner.specs if tools is None else tools,
+            persona.voice or self.voice,
+            self.examples,
+            **({"history": history} if history else {}),
         )
 
     async def open_model(self) -> OmniModel:

@@ -11,12 +11,14 @@ from types import AsyncGeneratorType
 from typing import TYPE_CHECKING, Any, cast
 
 from omni_agent.errors import SettingsError, UsageError
-from omni_agent.events import AudioDelta, Event, Reply, TextDelta, TurnFinished
+from omni_agent.events import Event, Reply, TurnFinished
+from omni_agent.history import PastTurn, messages_of
 from omni_agent.media import Audio, Image, VideoFrame, load_part
 from omni_agent.messages import Heard, InputPart, Language, Text
-from omni_agent.model.base import ModelSession, ResponseOptions
+from omni_agent.model.base import ModelSession
+from omni_agent.persona import Persona
 from omni_agent.tools.base import Position, ToolContext
-from omni_agent.turn import Turn
+from omni_agent.turn import Audience, Turn, all_of_it
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,18 +27,28 @@ if TYPE_CHECKING:
 
     Input = str | bytes | Path | Text | Audio | Image | VideoFrame
 
+PLAIN = Persona()
+
 
 class Conversation:
     """Made by `Agent.conversation`. One turn at a time; a second one waits for the first.
 
-    `place` may be set at any time: it is where the user is from the next turn on.
+    `place` may be set at any time: it is where the user is from the next turn on. `past` has the
+    turns that were had, with what of each reply was really heard.
     """
 
-    def __init__(self, agent: Agent, id: str | None, place: Position | None) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        id: str | None,
+        place: Position | None,
+        persona: Persona = PLAIN,
+    ) -> None:
         self.id = id or uuid.uuid4().hex
         self.place = place
-        self.language: Language = agent.language
+        self.past: list[PastTurn] = []
         self._agent = agent
+        self._wear(persona)
         self._session: ModelSession | None = None
         self._turns = 0
         self._one_at_a_time = asyncio.Lock()
@@ -46,6 +58,19 @@ class Conversation:
         self._announcements: asyncio.Queue[str] = asyncio.Queue()
         self._fed: list[InputPart] = []
         self._closed = False
+
+    def _wear(self, persona: Persona) -> None:
+        self.persona = persona
+        self.language: Language = persona.language or self._agent.language
+        self._runner = self._agent.runner.with_tools(persona.tools)
+
+    async def change(self, persona: Persona) -> None:
+        """Go on as somebody else: the next turn is had with this persona, and the same past."""
+        async with self._one_at_a_time:
+            self._wear(persona)
+            session, self._session = self._session, None
+            if session is not None:
+                await session.close()
 
     async def feed(self, *inputs: Input) -> None:
         """Give input ahead of the turn, such as speech while it arrives; `stream()` answers it."""
@@ -58,11 +83,16 @@ class Conversation:
                 self._fed.append(part)
 
     async def stream(
-        self, *inputs: Input, speak: bool | None = None
+        self,
+        *inputs: Input,
+        speak: bool | None = None,
+        audience: Audience = all_of_it,
+        certain: asyncio.Event | None = None,
     ) -> AsyncGenerator[Event, None]:
         """Answer, event by event, ending with `TurnFinished`. Closing the iterator cancels.
 
-        `speak` None means: aloud if the user spoke. Raises SettingsError where there is nothing
+        `speak` None means: aloud if the user spoke. `audience` and `certain` are for who plays the
+        reply to somebody that can cut in: see `Turn`. Raises SettingsError where there is nothing
         to answer, UsageError where an earlier stream was left in the middle by the same task.
         """
         parts = [await _loaded(value) for value in inputs]
@@ -73,18 +103,19 @@ class Conversation:
             fed, self._fed = self._fed, []
             if speak is None:
                 speak = any(isinstance(part, Audio) for part in fed + parts)
-            self._turns += 1
-            turn = self._turn(session, speak=speak)
-            self._reader = asyncio.current_task()
+            turn = self._turn(session, speak=speak, audience=audience, certain=certain)
             running = turn.run(parts, fed=fed)
-            self._running = cast("AsyncGeneratorType[Event, None]", running)
             try:
-                async with aclosing(running) as events:
+                async with aclosing(self._had(running)) as events:
                     async for event in events:
                         yield event
             finally:
-                self._running = self._reader = None
-                self.language = turn.language
+                if turn.is_draft:  # it never was: what was said stays open
+                    self._fed = fed + parts
+                else:
+                    self._turns += 1
+                    self.language = turn.language
+                    self.past.append(turn.as_past())
 
     async def ask(self, *inputs: Input, speak: bool | None = None) -> Reply:
         """Answer, whole."""
@@ -95,23 +126,38 @@ class Conversation:
         raise AssertionError("a turn ends with TurnFinished or an exception")
 
     async def say(
-        self, text: str, *, speak: bool = True
-    ) -> AsyncGenerator[TextDelta | AudioDelta, None]:
+        self, text: str, *, speak: bool = True, audience: Audience = all_of_it
+    ) -> AsyncGenerator[Event, None]:
         """Speak up unasked, word for word; it becomes part of the conversation."""
         await self._check_not_left_open()
         async with self._one_at_a_time:
             session = await self._open()
-            options = ResponseOptions(say=text, speak=speak, language=self.language)
-            said = ""
+            turn = self._turn(session, speak=speak, audience=audience)
             try:
-                async with aclosing(session.respond(options)) as events:
+                async with aclosing(self._had(turn.speak_up(text))) as events:
                     async for event in events:
-                        if isinstance(event, TextDelta | AudioDelta):
-                            said += event.text if isinstance(event, TextDelta) else ""
-                            yield event
-            except (GeneratorExit, asyncio.CancelledError):
-                await session.rewind(Heard(said, played_ms=0))
-                raise
+                        yield event
+            finally:
+                self._turns += 1
+                self.past.append(turn.as_past())
+
+    async def heard_only(self, heard: Heard) -> PastTurn:
+        """The last reply was whole, but the user cut in while it was played."""
+        async with self._one_at_a_time:
+            last = self.past[-1]
+            cut = self.past[-1] = last.cut(heard)
+            if self._session is not None:
+                await self._session.rewind(heard)
+            if self._agent.memory is not None and last.user:
+                await asyncio.to_thread(
+                    self._agent.memory.cut_reply,
+                    self.id,
+                    last.turn,
+                    heard=cut.heard_text,
+                    unheard=cut.unheard_text,
+                    interrupted_at_ms=heard.played_ms,
+                )
+            return cut
 
     async def announcements(self) -> AsyncIterator[str]:
         """What tools want to say by themselves, such as a timer that rings; never ends."""
@@ -136,12 +182,25 @@ class Conversation:
 
     # --- inside ------------------------------------------------------------------------------
 
+    async def _had(self, turn: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+        """The turn's events; while it is read, it is known who reads it."""
+        self._reader = asyncio.current_task()
+        self._running = cast("AsyncGeneratorType[Event, None]", turn)
+        try:
+            async with aclosing(turn) as events:
+                async for event in events:
+                    yield event
+        finally:
+            self._running = self._reader = None
+
     async def _open(self) -> ModelSession:
         if self._closed:
             raise UsageError("this conversation is closed; open another with agent.conversation()")
         if self._session is None:
             self._loop = asyncio.get_running_loop()
-            self._session = await self._agent.open_session(self._context())
+            self._session = await self._agent.open_session(
+                self._context(), self.persona, self._runner.specs, messages_of(self.past)
+            )
         return self._session
 
     async def _left_open(self) -> bool:
@@ -186,13 +245,20 @@ class Conversation:
             memory=agent.transient_memory if agent.memory is None else agent.memory,
         )
 
-    def _turn(self, session: ModelSession, *, speak: bool) -> Turn:
+    def _turn(
+        self,
+        session: ModelSession,
+        *,
+        speak: bool,
+        audience: Audience,
+        certain: asyncio.Event | None = None,
+    ) -> Turn:
         agent = self._agent
         return Turn(
-            number=self._turns,
+            number=self._turns + 1,
             agent=agent.name,
             session=session,
-            runner=agent.runner,
+            runner=self._runner,
             memory=agent.memory,
             context=self._context(),
             clock=agent.clock,
@@ -200,6 +266,9 @@ class Conversation:
             language=self.language,
             max_steps=agent.max_steps,
             recall_limit=agent.recall_limit,
+            audience=audience,
+            certain=certain,
+            unheard=self.past[-1].unheard_text if self.past else "",
         )
 
 

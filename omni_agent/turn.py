@@ -6,14 +6,11 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, field, replace
-from functools import partial
-from itertools import islice
-from textwrap import shorten
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from omni_agent.clock import Clock
-from omni_agent.errors import MemoryStoreError, TurnNotRemembered
+from omni_agent.errors import TurnNotRemembered
 from omni_agent.events import (
     AudioDelta,
     Event,
@@ -31,47 +28,55 @@ from omni_agent.events import (
     UserTranscript,
 )
 from omni_agent.filler import FILLER_AFTER, bridged
+from omni_agent.history import PastTurn
 from omni_agent.media import Audio
-from omni_agent.messages import Context, Heard, InputPart, Language, Text, ToolCall, ToolResult
+from omni_agent.messages import Heard, InputPart, Language, Text, ToolCall, ToolResult
 from omni_agent.model.base import Finished, MalformedCall, ModelSession, ResponseOptions
+from omni_agent.remembering import TurnMemory, note_of, recall, record
 from omni_agent.tools.base import ToolContext
 from omni_agent.tools.runner import ToolRunner
 from omni_agent.wording import (
     APOLOGY,
     HEARD_NOTHING,
     TOO_MANY_STEPS,
+    asks_to_go_on,
     gap_after,
     in_language,
     language_of_words,
 )
 
 if TYPE_CHECKING:
-    from omni_agent.memory.records import TurnRecord
+    pass
 
 logger = logging.getLogger("omni_agent.turn")
-
-LONGEST_NOTE = 240
-"""Characters of one memory that are laid before the model, ordered best memory first."""
 
 Stopped = Literal["done", "length", "max_steps", "cancelled"]
 
 
-class TurnMemory(Protocol):
-    """What a turn wants of the memory; its calls may block and are made in a worker thread."""
+class Audience(Protocol):
+    """Who listens to a reply."""
 
-    def recall(
-        self, query: str, *, limit: int, exclude_conversation: str
-    ) -> Sequence[RecalledMemory]: ...
+    def __call__(self, text: str, /) -> Heard:
+        """What was heard of a reply of which `text` was made."""
+        ...
 
-    def record_turn(self, turn: TurnRecord) -> tuple[str, ...]: ...
+
+def all_of_it(text: str, /) -> Heard:
+    """The audience of a reply that nobody can cut into: whatever was made was heard."""
+    return Heard(text, played_ms=0)
 
 
 @dataclass(slots=True, kw_only=True)
 class Turn:
     """Everything one turn needs; `run` yields what happens, ending with `TurnFinished`.
 
-    Closing the iterator cancels the turn. What was said up to then is remembered as such, and
-    the model's session is cut back to it.
+    Closing the iterator cancels the turn. What the `audience` heard up to then is remembered as
+    such, and the model's session is cut back to it.
+
+    A turn may be begun before it is `certain` that the user's turn is over: then it is a draft.
+    Until that event is set, no tool runs and nothing is remembered; a draft that is cancelled
+    leaves no trace, and what the user said stays open. `unheard` is what the last reply still had
+    to say when the user cut in: asked to go on, the agent says it.
     """
 
     number: int
@@ -85,6 +90,9 @@ class Turn:
     language: Language
     max_steps: int
     recall_limit: int
+    audience: Audience = all_of_it
+    certain: asyncio.Event | None = None
+    unheard: str = ""
 
     text: str = ""
     heard: str = ""
@@ -102,6 +110,7 @@ class Turn:
     _recall_seconds: float = 0.0
     _tool_seconds: float = 0.0
     _responded: bool = False
+    _cut: Heard | None = None
 
     async def run(
         self, parts: Sequence[InputPart], *, fed: Sequence[InputPart] = ()
@@ -127,6 +136,8 @@ class Turn:
             only_sound = all(isinstance(part, Audio) for part in asked)
             heard_nothing = listens and only_sound and not self.heard
             say = in_language(HEARD_NOTHING, self.language) if heard_nothing else None
+            if self.unheard and asks_to_go_on(self.heard):
+                say = self.unheard
             async with aclosing(self._answer(say)) as events:
                 async for event in events:
                     yield event
@@ -134,6 +145,7 @@ class Turn:
             wanted = self.memory is not None and not self.heard
             if wanted and (transcript := await self._listen()) is not None:
                 yield transcript
+            await self._be_certain()
         except BaseException as error:  # closed, cancelled or broken down
             await self._cut_short(error)
             raise
@@ -144,6 +156,35 @@ class Turn:
         if self.stored:
             yield MemoryStored(self.stored, self.clock.monotonic())
         yield TurnFinished(self._reply(), self.clock.monotonic())
+
+    async def speak_up(self, text: str) -> AsyncGenerator[Event, None]:
+        """Say `text` unasked; it is not remembered, since it answers nothing."""
+        self.memory = None
+        self._began = self.clock.monotonic()
+        try:
+            yield TurnStarted(self.number, self._began, unasked=True)
+            async with aclosing(self._answer(text)) as events:
+                async for event in events:
+                    yield event
+        except BaseException as error:
+            await self._cut_short(error)
+            raise
+        yield TurnFinished(self._reply(), self.clock.monotonic())
+
+    @property
+    def is_draft(self) -> bool:
+        return self.certain is not None and not self.certain.is_set()
+
+    def as_past(self) -> PastTurn:
+        """The turn as it was, as far as it came."""
+        past = PastTurn(
+            self.number,
+            self.heard,
+            self.text.strip(),
+            tools=tuple(self.runs),
+            language=self.language,
+        )
+        return past if self._cut is None else past.cut(self._cut)
 
     # --- hearing and answering ---------------------------------------------------------------
 
@@ -229,6 +270,7 @@ class Turn:
 
     async def _run_tools(self, calls: Sequence[ToolCall]) -> AsyncGenerator[Event, None]:
         """Run the calls; where they take long and nothing was said yet, a filler bridges."""
+        await self._be_certain()
         began = self.clock.monotonic()
         running = self.runner.run(calls, self.context)
         happening: AsyncGenerator[Event, None] = running
@@ -259,6 +301,10 @@ class Turn:
                     self._first_filler = event.t - self._began
                 yield replace(event, filler=True)
 
+    async def _be_certain(self) -> None:
+        if self.certain is not None:
+            await self.certain.wait()
+
     # --- memory ------------------------------------------------------------------------------
 
     async def _recall(self) -> MemoryRecalled | None:
@@ -266,69 +312,47 @@ class Turn:
         if self.memory is None or not self.heard.strip():
             return None
         began = self.clock.monotonic()
-        recall = partial(
-            self.memory.recall,
-            self.heard,
-            limit=4 * self.recall_limit,
-            exclude_conversation=self.context.conversation,
+        self.recalled = await recall(
+            self.memory, self.heard, self.context, agent=self.agent, limit=self.recall_limit
         )
-        try:
-            found = await asyncio.to_thread(recall)
-            # What somebody told is worth recalling; earlier requests and the agent's own answers
-            # would only be taken for today's.
-            told = (m for m in found if m.kind != "request" and m.speaker != self.agent)
-            self.recalled = tuple(islice(told, self.recall_limit))
-        except MemoryStoreError:
-            raise
-        except Exception:
-            logger.exception("nothing could be recalled; the turn goes on without")
         self._recall_seconds = self.clock.monotonic() - began
         if not self.recalled:
             return None
-        notes = "\n".join(shorten(m.text, LONGEST_NOTE, placeholder="…") for m in self.recalled)
-        await self.session.feed(Context(f"What you remember:\n{notes}"))
+        await self.session.feed(note_of(self.recalled))
         return MemoryRecalled(self.recalled, self.clock.monotonic())
 
     async def _remember(self, stopped: str) -> None:
         if self.memory is None or not (self.heard or self.text):
             return
-        from omni_agent.memory.records import TurnRecord
-
-        record = TurnRecord(
-            conversation=self.context.conversation,
+        self.stored = await record(
+            self.memory,
+            self.context,
             agent=self.agent,
             turn=self.number,
             user=self.heard,
-            reply=self.text.strip(),
-            tools=tuple(
-                {
-                    "name": run.call.name,
-                    "arguments": run.call.arguments,
-                    "result": run.result.content,
-                    "is_error": run.result.is_error,
-                }
-                for run in self.runs
-            ),
+            reply=self.text,
+            cut=self._cut,
+            runs=self.runs,
             language=self.language,
-            at=self.clock.now(),
-            place=asdict(self.context.place) if self.context.place else None,
             stopped=stopped,
         )
-        loop = asyncio.get_running_loop()
-        writing = loop.run_in_executor(None, self.memory.record_turn, record)
-        self.stored = await asyncio.shield(writing)  # a turn that is cancelled now is still written
 
     async def _cut_short(self, error: BaseException) -> None:
-        """Cut the session back to what was said, and remember the turn as what it was.
+        """Cut the session back to what was heard, and remember the turn as what it was.
 
         A session that has not begun to answer is left alone: its last reply is the turn before.
         """
         cancelled = isinstance(error, GeneratorExit | asyncio.CancelledError)
+        heard = self.audience(self.text)
+        self._cut = None if self.audience is all_of_it else heard
         try:
+            if self.is_draft:
+                await self.session.reopen()
+                return
             if self._responded:
-                await self.session.rewind(Heard(self.text, played_ms=0))
+                await self.session.rewind(heard)
         except Exception:  # must not hide why the turn ended
-            logger.exception("the session could not be cut back to what was said")
+            logger.exception("the session could not be cut back to what was heard")
         try:
             await self._remember("cancelled" if cancelled else "failed")
         except Exception:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from omni_agent.messages import Language
@@ -20,6 +21,13 @@ TOO_MANY_STEPS = {
     "zh": "抱歉，这件事我没能做完。我们一步一步来吧。",
 }
 
+_GO_ON = re.compile(
+    r"(please |sorry |okay |ok |yes )*"
+    r"(go on|go ahead|continue|carry on|keep going|and then|say the rest|"
+    r"(what )?(were you|you were) saying)( please)?"
+    r"|(好|请|你)*(继续|接着|说下去|然后呢|刚才说什么)(说|讲)?(吧)?"
+)
+
 
 def in_language(wording: Mapping[Language, str], language: Language) -> str:
     return wording.get(language, wording["en"])
@@ -34,6 +42,11 @@ def language_of_words(words: str, before: Language) -> Language:
             return "en"
         case _:  # Latin letters tell nothing of which other language it is
             return before
+
+
+def asks_to_go_on(words: str) -> bool:
+    """Whether somebody who had cut in wants to hear the rest."""
+    return bool(_GO_ON.fullmatch(re.sub(r"[^\w\s]", "", words).casefold().strip()))
 
 
 def gap_after(text: str) -> str:

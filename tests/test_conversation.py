@@ -213,9 +213,10 @@ async def test_speaking_up_waits_for_the_turn_and_can_be_cut_short() -> None:
 
     async def speak_up() -> None:
         async with aclosing(conversation.say("The pasta is done.")) as said:
-            async for _ in said:
-                order.append("pasta")
-                return
+            async for event in said:
+                if isinstance(event, TextDelta):
+                    order.append("pasta")
+                    return
 
     await asyncio.gather(ask(), speak_up())
     assert order == ["One two", "pasta"]

@@ -69,6 +69,18 @@ class ToolRunner:
         self._max_result_chars = max_result_chars
         self._left_running: set[asyncio.Task[None]] = set()
 
+    def with_tools(self, tools: Sequence[Tool]) -> ToolRunner:
+        """A runner that has these tools too; this one itself where there are none."""
+        if not tools:
+            return self
+        return ToolRunner(
+            [*self.tools.values(), *tools],
+            approve=self._approve,
+            clock=self._clock,
+            default_timeout=self._default_timeout,
+            max_result_chars=self._max_result_chars,
+        )
+
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
         return tuple(tool.spec for tool in self.tools.values())
