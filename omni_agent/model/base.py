@@ -17,6 +17,7 @@ from omni_agent.messages import (
     Heard,
     InputPart,
     Language,
+    Message,
     ToolCall,
     ToolSpec,
     Transcript,
@@ -91,7 +92,7 @@ class ModelSession(Protocol):
         ...
 
     async def transcript(self) -> Transcript | None:
-        """What was said in the sound fed since the last reply; None without sound or ears.
+        """What was said in all the sound fed since the last reply; None without sound or ears.
 
         A model that understands sound without words gives None before the reply, and may give what
         was said after it.
@@ -104,6 +105,24 @@ class ModelSession(Protocol):
 
     async def rewind(self, heard: Heard) -> None:
         """After an interruption: forget what was never heard of the last reply."""
+        ...
+
+    async def reopen(self) -> None:
+        """The user went on: the turn was not over, and what was begun as its answer never was.
+
+        - The reply goes, whole: all that was answered since the user's last input, in however many
+          `respond`s, each at its end, left in the middle or rewound; its calls, whether they ran
+          or not, and the `ToolResult`s fed for them. The reply before it is again the last.
+        - What the user gave for the turn is open input again, without being fed anew: words,
+          sound, pictures. More of it may be fed, and the next `respond` answers the whole.
+        - More `Audio` goes on with the utterance, also where `transcript` had ended it;
+          `transcript` then gives the words of all of it.
+        - Every `Context` of the turn goes: what bears on the longer words is fed for them.
+
+        To be called before more of the turn is fed: words, sound or a picture fed after a reply
+        take that reply as given. Where none was begun to the open input, its notes go and its
+        utterance goes on; where there is no open input either, nothing happens.
+        """
         ...
 
     async def close(self) -> None: ...
@@ -119,6 +138,16 @@ class OmniModel(Protocol):
         tools: Sequence[ToolSpec] = (),
         voice: str | None = None,
         examples: Sequence[Exchange] = (),
-    ) -> ModelSession: ...
+        history: Sequence[Message] = (),
+    ) -> ModelSession:
+        """Begin a conversation, or go on with one whose `history` is given, oldest first.
+
+        Of the history, users' parts are taken in as if they were fed; the assistant's words and
+        calls, and the tools' results, as if they had been this session's, but without a voice.
+        What ends it is open where it wants an answer: input, a call, or its result. Where it is
+        longer than the context, the newest turns count. Raises SettingsError for a history that
+        cannot have been: see `earlier.earlier_turns`.
+        """
+        ...
 
     async def close(self) -> None: ...

@@ -11,6 +11,10 @@ Each argument of `ScriptedModel` is what one `respond` yields:
     assert reply.text == "Two places serve sushi."
     assert model.sessions[0].fed[-1] == ToolResult("call_1", "find_dish", "Aoi, Kaze")
     model.assert_exhausted()
+
+An answer that is taken back by `reopen` is given again to the longer turn, so that a script need
+not know how often a call drafts; a `Draft` is not. A transcript is used up by whoever asked for it,
+so those of a user who goes on grow: `transcripts=["I want to cook", "I want to cook soup."]`.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ import re
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,7 +33,17 @@ import numpy as np
 from omni_agent.clock import SYSTEM_CLOCK, Clock
 from omni_agent.events import AudioDelta, TextDelta, Usage
 from omni_agent.media import Audio
-from omni_agent.messages import Exchange, Heard, InputPart, ToolCall, ToolSpec, Transcript
+from omni_agent.messages import (
+    Context,
+    Exchange,
+    Heard,
+    InputPart,
+    Message,
+    ToolCall,
+    ToolResult,
+    ToolSpec,
+    Transcript,
+)
 from omni_agent.model.base import (
     Finished,
     MalformedCall,
@@ -37,6 +51,7 @@ from omni_agent.model.base import (
     ModelProfile,
     ResponseOptions,
 )
+from omni_agent.model.earlier import earlier_turns, last_call
 from omni_agent.model.tool_gate import ToolGate, Words
 
 SPEECH_RATE = 15.0
@@ -51,6 +66,13 @@ class Pause:
     """Think for so many seconds on the model's clock before the next step."""
 
     seconds: float
+
+
+class Draft(tuple["Step", ...]):
+    """An answer of these steps that is used up even if it is taken back."""
+
+    def __new__(cls, *steps: Step) -> Draft:
+        return super().__new__(cls, steps)
 
 
 Step = (
@@ -74,7 +96,8 @@ class ScriptedModel:
     the session and returns what to say. `raw=True` sends texts through the gate that real models'
     words go through, so that a call may be written the way a model spells it. `audio=True` adds
     a tone as long as the words would take to say. `transcripts` are what the sound that is fed
-    turns out to mean, one for each utterance.
+    turns out to mean: the next one is taken when an utterance is asked for the first time, and
+    again when it went on after `reopen`.
 
     A call that the script does not foresee raises AssertionError.
     """
@@ -113,8 +136,11 @@ class ScriptedModel:
         tools: Sequence[ToolSpec] = (),
         voice: str | None = None,
         examples: Sequence[Exchange] = (),
+        history: Sequence[Message] = (),
     ) -> ScriptedSession:
-        session = ScriptedSession(self, system, tuple(tools), voice, tuple(examples))
+        session = ScriptedSession(
+            self, system, tuple(tools), voice, tuple(examples), tuple(history)
+        )
         self.sessions.append(session)
         return session
 
@@ -136,6 +162,9 @@ class ScriptedModel:
             raise AssertionError(f"the script is at its end, but an answer is due to {last!r}")
         return self._turns.popleft()
 
+    def _give_back(self, turns: Sequence[Turn]) -> None:
+        self._turns.extendleft(turn for turn in reversed(turns) if not isinstance(turn, Draft))
+
     def _next_transcript(self) -> Transcript:
         if not self._transcripts:
             raise AssertionError("sound was fed, but no transcript is left in the script")
@@ -146,8 +175,10 @@ class ScriptedModel:
 class ScriptedSession:
     """One conversation with a `ScriptedModel`, and everything that happened in it.
 
-    `fed`: all parts in order. `asked`: the options of each `respond`. `said`: the words of each
-    answer as far as they were taken. `kept`: those that stayed in the context, cut by `rewound`.
+    `fed`: all parts in order. `asked`: the options of each `respond`, and `answered` what was in
+    the turn by then: with what was open again, without the notes that were dropped. `said`: the
+    words of each answer as far as they were taken. `kept`: those that stayed in the context, cut
+    by `rewound`; what was `reopened` (so many times) is not among them.
     """
 
     def __init__(
@@ -157,41 +188,51 @@ class ScriptedSession:
         tools: tuple[ToolSpec, ...],
         voice: str | None,
         examples: tuple[Exchange, ...],
+        history: tuple[Message, ...] = (),
     ) -> None:
         self.system = system
         self.tools = tools
         self.voice = voice
         self.examples = examples
+        self.history = history
         self.fed: list[InputPart] = []
         self.asked: list[ResponseOptions] = []
+        self.answered: list[tuple[InputPart, ...]] = []
         self.said: list[str] = []
         self.kept: list[str] = []
         self.rewound: list[Heard] = []
-        self.cancelled = 0
+        self.cancelled = self.reopened = 0
         self.closed = False
         self._model = model
-        self._utterance: Transcript | None = None
-        self._sound_fed = False
+        self._turn = _OpenTurn()
+        self._reply: _Reply | None = None  # what was begun as the answer to `_turn`
         self._responding = False
-        self._next_call_id = 1
+        self._next_call_id = last_call(earlier_turns(history)) + 1
 
     async def feed(self, part: InputPart) -> None:
         self._check_open()
-        self._sound_fed = self._sound_fed or isinstance(part, Audio)
         self.fed.append(part)
+        if self._reply is not None and not isinstance(part, Context | ToolResult):
+            self._turn, self._reply = self._turn.following(self._reply), None
+        self._turn.take(part)
 
     async def transcript(self) -> Transcript | None:
-        if self._sound_fed and self._utterance is None:
-            self._utterance = self._model._next_transcript()
-        return self._utterance
+        turn = self._turn
+        if not turn.sound_fed or self._reply is not None:
+            return None
+        if turn.utterance is None:
+            turn.utterance = self._model._next_transcript()
+        return turn.utterance
 
     async def respond(self, options: ResponseOptions) -> AsyncGenerator[ModelEvent, None]:
         self._check_open()
         assert not self._responding, "respond was called before the last answer was closed"
         self._responding = True
         self.asked.append(options)
+        self.answered.append(tuple(self._turn.parts))
         self.said.append("")
         if options.keep:
+            self._begin_reply(unasked=options.say is not None)
             self.kept.append("")
         finished = False
         try:
@@ -220,8 +261,6 @@ class ScriptedSession:
             raise
         finally:
             self._responding = False
-            if options.say is None:
-                self._sound_fed, self._utterance = False, None
 
     async def rewind(self, heard: Heard) -> None:
         self._check_open()
@@ -229,23 +268,42 @@ class ScriptedSession:
         if self.kept:
             self.kept[-1] = heard.text
 
+    async def reopen(self) -> None:
+        self._check_open()
+        assert not self._responding, "reopen was called before the answer was closed"
+        self.reopened += 1
+        turn, reply, self._reply = self._turn, self._reply, None
+        if reply is not None:
+            turn.parts = reply.parts
+            del self.kept[reply.kept :]
+            self._next_call_id = reply.first_call_id
+            self._model._give_back(reply.script)
+        turn.parts = [part for part in turn.parts if not isinstance(part, Context)]
+        turn.goes_on = True
+
     async def close(self) -> None:
         self.closed = True
+
+    def _begin_reply(self, *, unasked: bool) -> None:
+        turn = self._turn
+        if self._reply is None and (turn.parts or not unasked):
+            self._reply = _Reply([*turn.parts], len(self.kept), self._next_call_id)
+        if self._reply is not None:
+            self._reply.answered = len(turn.parts)
 
     async def _events(self, options: ResponseOptions) -> AsyncGenerator[ModelEvent, None]:
         clock = self._model.clock
         mouth = _Tone() if options.speak and "audio" in self._model.profile.gives else None
         said = 0
         async for step in self._steps(options):
-            match step:
-                case str():
-                    for piece in _PIECE.findall(step):
-                        said += len(piece)
-                        yield TextDelta(piece, clock.monotonic())
-                        if mouth is not None:
-                            yield AudioDelta(mouth.say(piece), said, clock.monotonic())
-                case _:
-                    yield step
+            if not isinstance(step, str):
+                yield step
+                continue
+            for piece in _PIECE.findall(step):
+                said += len(piece)
+                yield TextDelta(piece, clock.monotonic())
+                if mouth is not None:
+                    yield AudioDelta(mouth.say(piece), said, clock.monotonic())
 
     async def _steps(
         self, options: ResponseOptions
@@ -256,7 +314,10 @@ class ScriptedSession:
         gate: ToolGate | None = None
         if self._model.raw:
             gate = ToolGate([tool.name for tool in self.tools], first_id=self._next_call_id)
-        pending: deque[Any] = deque([self._model._next_turn(self)])
+        turn = self._model._next_turn(self)
+        if self._reply is not None:
+            self._reply.script.append(turn)
+        pending: deque[Any] = deque([turn])
         while pending:
             match pending.popleft():
                 case str(text) if gate is not None:
@@ -286,6 +347,39 @@ class ScriptedSession:
 
     def _check_open(self) -> None:
         assert not self.closed, "the session was closed"
+
+
+@dataclass(slots=True)
+class _OpenTurn:
+    """What was fed since the last reply that was taken as given."""
+
+    parts: list[InputPart] = field(default_factory=list)
+    sound_fed: bool = False
+    utterance: Transcript | None = None
+    goes_on: bool = False  # it was opened again: more sound makes another utterance of it
+
+    def take(self, part: InputPart) -> None:
+        self.parts.append(part)
+        if isinstance(part, Audio):
+            self.sound_fed = True
+            if self.goes_on:
+                self.utterance, self.goes_on = None, False
+
+    def following(self, reply: _Reply) -> _OpenTurn:
+        """The next one, for which there may be notes already."""
+        late = self.parts[reply.answered :]
+        return _OpenTurn([part for part in late if isinstance(part, Context)])
+
+
+@dataclass(slots=True)
+class _Reply:
+    """What is to be put back when the turn is opened again."""
+
+    parts: list[InputPart]
+    kept: int
+    first_call_id: int
+    script: list[Turn] = field(default_factory=list)
+    answered: int = 0  # parts of the turn, by the last respond
 
 
 class _Tone:
