@@ -26,11 +26,12 @@ from omni_agent.clock import SYSTEM_CLOCK, Clock
 from omni_agent.errors import ToolDefinitionError, ToolError
 from omni_agent.events import RecalledMemory
 from omni_agent.messages import Language, ToolExample, ToolSpec
+from omni_agent.tools.fillers import FILLERS, Filler, phrases_in, varied
+from omni_agent.tools.frames import Frames, FrameSource
 from omni_agent.tools.schema import Signature, read_signature
 
 logger = logging.getLogger("omni_agent.tools")
 
-Filler = str | Mapping[Language, str]
 OnInterrupt = Literal["keep", "drop"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
@@ -44,7 +45,8 @@ class Tool:
     """A function with what a model must know to call it. Made by `tool`; still callable as before.
 
     On a method it is a descriptor: `kitchen.next_step` is a tool that acts on that `kitchen`.
-    `on_interrupt` says whether a run goes on ("keep") when the user speaks over the turn.
+    `on_interrupt` says whether a run goes on ("keep") when the user speaks over the turn, and its
+    result is told later. An async generator is a watcher (`tools/watching.py`).
     """
 
     def __init__(
@@ -54,12 +56,18 @@ class Tool:
         name: str | None = None,
         timeout: float | None = None,
         needs_approval: bool = False,
-        filler: Filler | None = None,
+        filler: Filler | None = FILLERS,
         examples: Sequence[tuple[str, Mapping[str, Any]]] = (),
         on_interrupt: OnInterrupt = "drop",
         namespace: Mapping[str, Any] | None = None,
     ) -> None:
-        signature = read_signature(function, inject=ToolContext, namespace=namespace)
+        inject = (ToolContext, Frames)
+        signature = read_signature(function, inject=inject, namespace=namespace)
+        if Frames in signature.injected and not inspect.isasyncgenfunction(function):
+            raise ToolDefinitionError(
+                f"{function.__qualname__}: only a watcher, an `async def` with `yield`, takes "
+                "`Frames`; another tool may open `ctx.frames`"
+            )
         self.name = _valid_name(name if name is not None else function.__name__, function)
         self.timeout = _valid_timeout(timeout, function)
         self.needs_approval = needs_approval
@@ -88,19 +96,25 @@ class Tool:
         return inspect.iscoroutinefunction(self.function)
 
     @property
+    def is_watcher(self) -> bool:
+        return inspect.isasyncgenfunction(self.function)
+
+    @property
+    def frames_parameter(self) -> str | None:
+        """Where a watcher wants to be given the `Frames`."""
+        return self._signature.injected.get(Frames)
+
+    @property
     def is_bound(self) -> bool:
         """False for a method that was taken from its class and not from an object."""
         return not self._signature.is_method or inspect.ismethod(self.function)
 
-    def filler_for(self, language: Language) -> str | None:
-        """What to say while the tool works; None where nothing is given in this language."""
-        match self._filler:
-            case None:
-                return None
-            case str():
-                return self._filler
-            case _:
-                return self._filler.get(language.split("-")[0])
+    def filler_for(self, language: Language, said: Sequence[str] = ()) -> str | None:
+        """What to say while the tool works; None where nothing is given in this language.
+
+        `said`: the fillers that were said before, the newest last; another one is chosen.
+        """
+        return varied(phrases_in(language, self._filler), said)
 
     def prepare(self, arguments: Mapping[str, Any], context: ToolContext) -> Callable[[], Any]:
         """The call, validated and ready to be made; what it returns is awaitable if `is_async`.
@@ -113,8 +127,8 @@ class Tool:
                 f"give the tool as `object.{self.__name__}`"
             )
         values = self._signature.parse(arguments)
-        if self._signature.context_parameter is not None:
-            values[self._signature.context_parameter] = context
+        if (context_parameter := self._signature.injected.get(ToolContext)) is not None:
+            values[context_parameter] = context
         return functools.partial(self.function, **values)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -142,16 +156,17 @@ def tool(
     name: str | None = None,
     timeout: float | None = None,
     needs_approval: bool = False,
-    filler: Filler | None = None,
+    filler: Filler | None = FILLERS,
     examples: Sequence[tuple[str, Mapping[str, Any]]] = (),
     on_interrupt: OnInterrupt = "drop",
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Make a function or method into a `Tool`, from its annotations and docstring.
 
-    `timeout` is in seconds (None: the runner's). `filler` is spoken while a slow tool works, one
-    text or one per language. `examples` pair an utterance with the arguments it should lead to;
-    they teach small models. A parameter annotated `ToolContext` is filled in by the runner.
+    `timeout` is in seconds (None: the runner's). `filler` is spoken while a slow tool works: one
+    text or several that take turns, for all languages or for each; None: nothing. `examples` pair
+    an utterance with the arguments it should lead to; they teach small models. Parameters annotated
+    `ToolContext` and, in watchers, `Frames` are filled in by the runner.
 
     Raises ToolDefinitionError, naming function and parameter, where a model could not call it.
     """
@@ -252,7 +267,8 @@ def _announce_to_nobody(text: str, /) -> None:
 class ToolContext:
     """The situation a tool is called in. `language` is that of the turn.
 
-    `agent` is the name under which the agent's own words are remembered.
+    `agent` is the name under which the agent's own words are remembered. `frames` is what the user
+    shows; None where there are no eyes.
     """
 
     agent: str = "agent"
@@ -263,6 +279,7 @@ class ToolContext:
     place: Position | None = None
     people: tuple[str, ...] = ()
     announce: Announce = _announce_to_nobody
+    frames: FrameSource | None = None
 
 
 def _names_in_scope(frame: FrameType) -> dict[str, Any]:

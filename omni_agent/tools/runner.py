@@ -16,8 +16,11 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 from omni_agent.clock import SYSTEM_CLOCK, Clock
 from omni_agent.errors import ToolDefinitionError, ToolError
 from omni_agent.events import ApprovalRequested, ToolFinished, ToolStarted
-from omni_agent.messages import ToolCall, ToolResult, ToolSpec
+from omni_agent.messages import Context, ToolCall, ToolResult, ToolSpec
 from omni_agent.tools.base import Say, Tool, ToolContext, home_loop
+from omni_agent.tools.fillers import FillersSaid
+from omni_agent.tools.time_limit import time_limit
+from omni_agent.tools.watching import Watching
 from omni_agent.tools.worker_threads import WORKER_THREADS
 
 logger = logging.getLogger("omni_agent.tools")
@@ -33,13 +36,20 @@ class Approver(Protocol):
         ...
 
 
+class Late(Protocol):
+    def __call__(self, finished: ToolFinished, /) -> None:
+        """A tool that was kept is done, but the turn it was called in was interrupted."""
+        ...
+
+
 class ToolRunner:
     """Runs calls side by side and gives each a result, whatever happens.
 
     A plain function runs in a thread and never blocks the loop; past its timeout it is left
     behind, because a thread cannot be stopped. Plain methods of one object run one after another.
-    Without `approve`, a tool that needs approval is denied. Raises ToolDefinitionError where
-    two tools share a name.
+    Without `approve`, a tool that needs approval is denied. Watchers are started and go on by
+    themselves until `end`; with the first of them comes the tool `stop_watching`. Raises
+    ToolDefinitionError where two tools share a name.
     """
 
     def __init__(
@@ -50,8 +60,14 @@ class ToolRunner:
         clock: Clock = SYSTEM_CLOCK,
         default_timeout: float = 30.0,
         max_result_chars: int = 6000,
+        watching: Watching | None = None,
     ) -> None:
         self.tools: dict[str, Tool] = {}
+        self._given = tuple(tools)
+        self._watching = watching if watching is not None else Watching(clock)
+        stop = self._watching.stop_watching
+        if any(isinstance(tool, Tool) and tool.is_watcher for tool in tools):
+            tools = [*tools, stop]
         for tool in tools:
             if not isinstance(tool, Tool):
                 raise ToolDefinitionError(f"{tool!r} is no tool; put @tool above its definition")
@@ -68,17 +84,19 @@ class ToolRunner:
         self._default_timeout = default_timeout
         self._max_result_chars = max_result_chars
         self._left_running: set[asyncio.Task[None]] = set()
+        self._fillers = FillersSaid()
 
     def with_tools(self, tools: Sequence[Tool]) -> ToolRunner:
         """A runner that has these tools too; this one itself where there are none."""
         if not tools:
             return self
         return ToolRunner(
-            [*self.tools.values(), *tools],
+            [*self._given, *tools],
             approve=self._approve,
             clock=self._clock,
             default_timeout=self._default_timeout,
             max_result_chars=self._max_result_chars,
+            watching=self._watching,
         )
 
     @property
@@ -86,19 +104,27 @@ class ToolRunner:
         return tuple(tool.spec for tool in self.tools.values())
 
     async def run(
-        self, calls: Sequence[ToolCall], context: ToolContext
+        self, calls: Sequence[ToolCall], context: ToolContext, *, late: Late | None = None
     ) -> AsyncGenerator[RunnerEvent, None]:
         """Run the calls in parallel and tell what happens while it happens.
 
         Each call ends with one `ToolFinished`; `ToolStarted` comes before it if the tool ran.
-        Closing the iterator cancels async tools, but for those with `on_interrupt="keep"`.
+        Closing the iterator cancels async tools and drops the results, but for tools with
+        `on_interrupt="keep"`: what they give from then on goes to `late`, once for each call.
         """
         events: asyncio.Queue[RunnerEvent] = asyncio.Queue()
         turns: dict[int, asyncio.Lock] = {}  # one per object whose plain methods are called
         home_loop.set(asyncio.get_running_loop())
+        is_read = True
+
+        def emit(event: RunnerEvent) -> None:
+            if is_read:
+                events.put_nowait(event)
+            elif isinstance(event, ToolFinished):
+                self._tell_late(event, late)
+
         tasks = {
-            asyncio.create_task(self._run_one(call, context, turns, events.put_nowait)): call
-            for call in calls
+            asyncio.create_task(self._run_one(call, context, turns, emit)): call for call in calls
         }
         unfinished = len(tasks)
         try:
@@ -107,7 +133,35 @@ class ToolRunner:
                 unfinished -= isinstance(event, ToolFinished)
                 yield event
         finally:
+            is_read = False
+            while not events.empty():
+                emit(events.get_nowait())
             await self._stop(tasks)
+
+    def filler(self, calls: Sequence[ToolCall], context: ToolContext) -> str | None:
+        """What to say while these run; another phrase than the ones this conversation heard last.
+
+        None where the tools want nothing said.
+        """
+        said = self._fillers.of(context.conversation)
+        tools = (self.tools.get(call.name) for call in calls)
+        words = next((w for t in tools if t and (w := t.filler_for(context.language, said))), None)
+        if words is not None:
+            said.append(words)
+        return words
+
+    async def end(self, conversation: str | None = None) -> None:
+        """A conversation is over, or all are: stop what is watched in it."""
+        await self._watching.end(conversation)
+
+    def _tell_late(self, finished: ToolFinished, late: Late | None) -> None:
+        tool = self.tools.get(finished.call.name)
+        if tool is None or tool.on_interrupt == "drop":
+            logger.info("%s: its result is dropped, the turn was interrupted", finished.call.name)
+        elif late is None:
+            logger.warning("%s is done, but nobody wants its late result", finished.call.name)
+        else:
+            late(finished)
 
     async def _stop(self, tasks: dict[asyncio.Task[None], ToolCall]) -> None:
         stopped = set()
@@ -143,7 +197,10 @@ class ToolRunner:
             async with _turn_of(tool, turns):
                 began = self._clock.monotonic()
                 emit(ToolStarted(call, began))
-                value = await self._within_timeout(tool, run)
+                if tool.is_watcher:
+                    value = self._watching.start(tool, call, run, context)
+                else:
+                    value = await self._within_timeout(tool, run)
             content, say = self._in_words(tool, value)
             result = ToolResult(call.id, call.name, content, say=say)
         except ToolError as error:
@@ -180,22 +237,14 @@ class ToolRunner:
         seconds = tool.timeout if tool.timeout is not None else self._default_timeout
         work: Awaitable[Any] = run() if tool.is_async else WORKER_THREADS.call(run)
         try:
-            async with asyncio.timeout(None) as limit:
-                alarm = asyncio.create_task(self._alarm(seconds, limit))
-                try:
-                    value = await work
-                    return await value if inspect.isawaitable(value) else value
-                finally:
-                    alarm.cancel()
+            async with time_limit(self._clock, seconds) as limit:
+                value = await work
+                return await value if inspect.isawaitable(value) else value
         except TimeoutError:
             if not limit.expired():
                 raise  # the tool's own
             logger.warning("the tool %s took more than %g s", tool.name, seconds)
             raise ToolError(f"{tool.name} did not answer within {seconds:g} seconds") from None
-
-    async def _alarm(self, seconds: float, limit: asyncio.Timeout) -> None:
-        await self._clock.sleep(seconds)
-        limit.reschedule(asyncio.get_running_loop().time())
 
     def _in_words(self, tool: Tool, value: Any) -> tuple[str, str | None]:
         """What the model reads, and what is spoken word for word. Raises ToolError."""
@@ -227,6 +276,14 @@ class ToolRunner:
 
     def _failed(self, call: ToolCall, words: str) -> ToolResult:
         return ToolResult(call.id, call.name, self._cut(_defused(words)), is_error=True)
+
+
+def late_note(finished: ToolFinished) -> Context:
+    """A late result as data for the model: its call may have been forgotten with the turn."""
+    call, result = finished.call, finished.result
+    asked = json.dumps(call.arguments, ensure_ascii=False)
+    came = "failed" if result.is_error else "came back"
+    return Context(f"{call.name} {asked}, called before the user cut in, {came}: {result.content}")
 
 
 class _NoTurn:

@@ -11,7 +11,7 @@ import inspect
 import json
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Union, get_args, get_origin
 
@@ -27,11 +27,14 @@ _PREFIX = "p_"  # keeps a parameter called `json` or `copy` from hiding a method
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a function takes. `parameters` is a JSON Schema of type object without `$defs`."""
+    """What a function takes. `parameters` is a JSON Schema of type object without `$defs`.
+
+    `injected`: the parameters that are no business of a model, by their type.
+    """
 
     description: str
     parameters: dict[str, Any]
-    context_parameter: str | None
+    injected: Mapping[type, str]
     is_method: bool
     _model: type[BaseModel]
 
@@ -83,9 +86,12 @@ class Signature:
 
 
 def read_signature(
-    function: Callable[..., Any], *, inject: type, namespace: Mapping[str, Any] | None = None
+    function: Callable[..., Any],
+    *,
+    inject: Sequence[type],
+    namespace: Mapping[str, Any] | None = None,
 ) -> Signature:
-    """Read what a function takes; a parameter annotated `inject` is left out of the schema.
+    """Read what a function takes; parameters of the types `inject` are left out of the schema.
 
     Raises ToolDefinitionError naming the function and the parameter a model could not fill.
     """
@@ -110,13 +116,13 @@ def read_signature(
             "which the function does not have"
         )
 
-    context_parameter = None
+    injected: dict[type, str] = {}
     fields: dict[str, Any] = {}
     for parameter in parameters:
         _refuse_unfillable(parameter, hints, where)
         annotation = hints[parameter.name]
-        if _is(annotation, inject):
-            context_parameter = parameter.name
+        if (wanted := next((t for t in inject if _is(annotation, t)), None)) is not None:
+            injected[wanted] = parameter.name
             continue
         default = ... if parameter.default is parameter.empty else parameter.default
         details: dict[str, Any] = {"alias": parameter.name}
@@ -126,7 +132,7 @@ def read_signature(
     model = _model(fields, where, dict(namespace or {}))
     schema = _compact(model.model_json_schema(by_alias=True, schema_generator=_Schema))
     schema.setdefault("properties", {})
-    return Signature(description, schema, context_parameter, is_method, model)
+    return Signature(description, schema, injected, is_method, model)
 
 
 class _Schema(GenerateJsonSchema):

@@ -212,7 +212,6 @@ def test_options_are_kept() -> None:
     assert switch.filler_for("zh") == "稍等。"
     assert switch.filler_for("en-GB") == "Wait."
     assert switch.filler_for("fi") is None
-    assert search.filler_for("en") is None
 
 
 def test_parameters_may_have_any_name_and_types_may_be_local() -> None:
