@@ -15,7 +15,7 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 
@@ -28,9 +28,8 @@ logger = logging.getLogger("omni_agent.devices")
 
 Kind = Literal["input", "output"]
 
-_CHUNK = 0.1  # seconds
 _DEAD_AFTER = 3.0  # seconds without a sample
-_KEPT = 300  # chunks that wait for a slow reader; the oldest goes first
+_KEPT = 30.0  # seconds that wait for a slow reader; the oldest chunk goes first
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +55,16 @@ def default_device(kind: Kind) -> Device:
 
 
 class Microphone:
-    """Sound as it is spoken: `async for chunk in microphone` gives 100 ms of `rate` Hz at a time.
+    """Sound as it is spoken: `async for chunk in microphone` gives `chunk` seconds at a time.
 
     Chunks nobody takes wait for half a minute, then the oldest is dropped (`dropped` counts them).
     Raises DeviceError when it is opened, and from the iteration when it is pulled out.
     """
 
-    def __init__(self, rate: int = 16_000) -> None:
+    def __init__(self, rate: int = 16_000, *, chunk: float = 0.1) -> None:
         self.rate = rate
         self.dropped = 0
+        self._chunk = chunk
         self._chunks: deque[np.ndarray] = deque()
         self._news = asyncio.Event()
         self._gone = False
@@ -82,7 +82,7 @@ class Microphone:
 
         rate = await asyncio.to_thread(_usable_rate, device, self.rate)
         self._resampler = Resampler(rate, self.rate)
-        self._stream = await asyncio.to_thread(_open, device, rate, arrived, ended)
+        self._stream = await asyncio.to_thread(_open, device, rate, arrived, ended, self._chunk)
         return self
 
     def __aiter__(self) -> Self:
@@ -106,7 +106,7 @@ class Microphone:
         await asyncio.to_thread(_close, stream)
 
     def _take(self, samples: np.ndarray) -> None:
-        if len(self._chunks) == _KEPT:
+        if len(self._chunks) * self._chunk >= _KEPT:
             self._chunks.popleft()
             self.dropped += 1
         self._chunks.append(samples)
@@ -177,6 +177,66 @@ class Loudspeaker:
         await asyncio.to_thread(_close, stream)
 
 
+class Fill(Protocol):
+    def __call__(self, n: int, /, *, ahead: float) -> np.ndarray:
+        """The next `n` samples, float32 [n], silence where there are none; in a thread.
+
+        `ahead`: seconds until the first of them sounds.
+        """
+        ...
+
+
+class PulledLoudspeaker:
+    """Plays what it takes out of `fill`, which gives `rate` Hz, without a pause until it is left.
+
+    Raises DeviceError when it is opened, and from `gone` when it is pulled out.
+    """
+
+    def __init__(self, fill: Fill, rate: int) -> None:
+        self.rate = rate
+        self._fill = fill
+        self._stream: Any = None
+        self._gone = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        device = await asyncio.to_thread(default_device, "output")
+        rate = await asyncio.to_thread(_usable_rate, device, self.rate)
+        self._resampler = Resampler(self.rate, rate)
+        self._ready = np.zeros(0, np.float32)  # at the rate of the device
+
+        def wanted(out: np.ndarray, frames: int, time: Any, status: Any) -> None:
+            ahead = max(0.0, time.outputBufferDacTime - time.currentTime)
+            out[:, 0] = self._pull(frames, ahead)
+
+        def ended() -> None:
+            if self._stream is not None:
+                loop.call_soon_threadsafe(self._gone.set)
+
+        self._stream = await asyncio.to_thread(_open, device, rate, wanted, ended)
+        return self
+
+    async def gone(self) -> None:
+        """Wait until it is pulled out, which is a DeviceError."""
+        await self._gone.wait()
+        raise DeviceError(_GONE["output"])
+
+    async def __aexit__(self, *_: object) -> None:
+        stream, self._stream = self._stream, None
+        await asyncio.to_thread(_close, stream)
+
+    def _pull(self, frames: int, ahead: float) -> np.ndarray:
+        if self._resampler.to_rate == self.rate:
+            return self._fill(frames, ahead=ahead)
+        while len(self._ready) < frames:
+            missing = (frames - len(self._ready)) * self.rate / self._resampler.to_rate
+            at = ahead + len(self._ready) / self._resampler.to_rate
+            sound = Audio(self._fill(int(missing) + 1, ahead=at), self.rate)
+            self._ready = np.concatenate([self._ready, self._resampler.push(sound).samples])
+        taken, self._ready = self._ready[:frames], self._ready[frames:]
+        return taken
+
+
 # --- PortAudio --------------------------------------------------------------------------------
 
 
@@ -211,8 +271,13 @@ def _usable_rate(device: Device, wanted: int) -> int:
 
 
 def _open(
-    device: Device, rate: int, callback: Callable[..., None], ended: Callable[[], None]
+    device: Device,
+    rate: int,
+    callback: Callable[..., None],
+    ended: Callable[[], None],
+    block: float = 0.0,
 ) -> Any:
+    """A running stream. `block`: seconds that a callback gets or gives; 0 leaves it to the card."""
     sounddevice = _sounddevice()
     kinds = {"input": sounddevice.InputStream, "output": sounddevice.OutputStream}
     try:
@@ -220,7 +285,7 @@ def _open(
             samplerate=rate,
             channels=1,
             dtype="float32",
-            blocksize=round(rate * _CHUNK) if device.kind == "input" else 0,
+            blocksize=round(rate * block),
             latency="low",
             callback=callback,
             finished_callback=ended,

@@ -11,7 +11,7 @@ import pytest
 from stand_in_sounddevice import SoundCards
 
 from omni_agent import devices
-from omni_agent.devices import Loudspeaker, Microphone, default_device
+from omni_agent.devices import Loudspeaker, Microphone, PulledLoudspeaker, default_device
 from omni_agent.errors import DeviceError, MissingExtra
 from omni_agent.media import Audio
 
@@ -49,7 +49,7 @@ async def test_a_microphone_of_another_rate_is_resampled(monkeypatch: pytest.Mon
 async def test_what_nobody_takes_is_dropped_from_the_old_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(devices, "_KEPT", 2)
+    monkeypatch.setattr(devices, "_KEPT", 0.2)
     plug_in(monkeypatch, SoundCards())
     async with Microphone() as microphone:
         async with asyncio.timeout(30):
@@ -164,3 +164,63 @@ class _Dead:
     def start(self) -> None: ...
     def abort(self) -> None: ...
     def close(self) -> None: ...
+
+
+# --- a loudspeaker that is pulled from -----------------------------------------------------------
+
+
+class Well:
+    """Gives a tone for a second and then silence; `ahead`: how far ahead it was asked."""
+
+    def __init__(self, rate: int) -> None:
+        self.sound = np.concatenate([tone(1.0, rate), np.zeros(rate * 60, np.float32)])
+        self.taken = 0
+        self.ahead: list[float] = []
+
+    def __call__(self, n: int, /, *, ahead: float) -> np.ndarray:
+        self.ahead.append(ahead)
+        self.taken += n
+        return self.sound[self.taken - n : self.taken]
+
+
+async def test_it_plays_what_it_pulls(monkeypatch: pytest.MonkeyPatch) -> None:
+    cards = plug_in(monkeypatch, SoundCards())
+    well = Well(24_000)
+    async with PulledLoudspeaker(well, 24_000):
+        await asyncio.sleep(0.3)
+    heard = np.concatenate(cards.heard)
+    assert np.array_equal(heard, well.sound[: len(heard)])
+    assert set(well.ahead) == {0.0}
+
+
+@pytest.mark.parametrize("device", [48_000, 44_100, 16_000])
+async def test_a_device_of_another_rate_gets_the_sound_in_full(
+    monkeypatch: pytest.MonkeyPatch, device: int
+) -> None:
+    cards = plug_in(monkeypatch, SoundCards(loudspeaker=device))
+    well = Well(24_000)
+    async with PulledLoudspeaker(well, 24_000):
+        while sum(map(len, cards.heard)) < 1.3 * device:
+            await asyncio.sleep(0.05)
+    heard = np.concatenate(cards.heard)
+    loud = np.flatnonzero(np.abs(heard) > 0.1)
+    assert (loud[-1] - loud[0]) / device == pytest.approx(1.0, abs=0.02)
+    assert loud[0] / device < 0.06
+    assert max(well.ahead) < 0.05
+
+
+async def test_a_pulled_loudspeaker_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    cards = plug_in(monkeypatch, SoundCards())
+    async with PulledLoudspeaker(Well(24_000), 24_000) as loudspeaker:
+        gone = asyncio.create_task(loudspeaker.gone())
+        await asyncio.sleep(0.05)
+        assert not gone.done()
+        await asyncio.to_thread(cards.unplug)
+        with pytest.raises(DeviceError, match="loudspeaker is gone"):
+            await gone
+
+
+async def test_a_microphone_may_give_short_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    plug_in(monkeypatch, SoundCards(speech=tone(1.0, 16_000)))
+    async with Microphone(16_000, chunk=0.02) as microphone:
+        assert (await anext(microphone)).seconds == 0.02
