@@ -7,7 +7,7 @@ import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from os import PathLike
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from omni_agent.clock import SYSTEM_CLOCK, Clock
 from omni_agent.conversation import PLAIN, Conversation
@@ -22,7 +22,10 @@ from omni_agent.tools.runner import Approver, ToolRunner
 
 if TYPE_CHECKING:
     from omni_agent.conversation import Input
+    from omni_agent.listening import Listening
+    from omni_agent.live import CallTap, LiveCall
     from omni_agent.memory.memory import Memory
+    from omni_agent.seeing import Seeing
 
 
 class Lasting(Protocol):
@@ -141,6 +144,51 @@ class Agent:
         conversation = Conversation(self, id, place or self._place, persona)
         self._conversations.append(conversation)
         return conversation
+
+    def live(
+        self,
+        *,
+        listening: Listening | None = None,
+        seeing: Seeing | None = None,
+        player: Literal["own", "remote"] = "own",
+        persona: Persona = PLAIN,
+        place: Position | None = None,
+        speak: bool = True,
+        draft: bool = True,
+        prepare: bool = True,
+        max_seconds: float = 3600.0,
+        idle_seconds: float | None = None,
+        stall_seconds: float = 60.0,
+        tap: CallTap | None = None,
+    ) -> LiveCall:
+        """A live call: talk with the agent, show it things, cut in.
+
+        `listening`: when the user's turn is over, and what cuts in. `seeing`: how much of a camera
+        the model is shown. `player`: who plays the speech, see `LiveCall.output`. `speak=False`
+        answers in writing. `draft`: begin answers before it is certain that the user has finished.
+        `prepare`: open the model's session at once, not with the first turn. The call ends after
+        `max_seconds`, or `idle_seconds` in which nobody spoke; a model that gives nothing for
+        `stall_seconds` is stopped. `tap` is told everything, to record it.
+        """
+        from omni_agent.listening import Listening
+        from omni_agent.live import LiveCall
+        from omni_agent.seeing import Seeing
+
+        return LiveCall(
+            self,
+            listening=listening or Listening(),
+            seeing=seeing or Seeing(),
+            player=player,
+            persona=persona,
+            place=place,
+            speak=speak,
+            draft=draft,
+            prepare=prepare,
+            max_seconds=max_seconds,
+            idle_seconds=idle_seconds,
+            stall_seconds=stall_seconds,
+            tap=tap,
+        )
 
     # --- life --------------------------------------------------------------------------------
 

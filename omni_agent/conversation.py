@@ -14,7 +14,7 @@ from omni_agent.errors import SettingsError, UsageError
 from omni_agent.events import Event, Reply, TurnFinished
 from omni_agent.history import PastTurn, messages_of
 from omni_agent.media import Audio, Image, VideoFrame, load_part
-from omni_agent.messages import Heard, InputPart, Language, Text
+from omni_agent.messages import Heard, InputPart, Language, Text, Transcript
 from omni_agent.model.base import ModelSession
 from omni_agent.persona import Persona
 from omni_agent.tools.base import Position, ToolContext
@@ -72,6 +72,11 @@ class Conversation:
             if session is not None:
                 await session.close()
 
+    async def prepare(self) -> None:
+        """Open the model's session now, so that the first turn need not wait for it."""
+        async with self._one_at_a_time:
+            await self._open()
+
     async def feed(self, *inputs: Input) -> None:
         """Give input ahead of the turn, such as speech while it arrives; `stream()` answers it."""
         parts = [await _loaded(value) for value in inputs]
@@ -81,6 +86,23 @@ class Conversation:
             for part in parts:
                 await session.feed(part)
                 self._fed.append(part)
+
+    async def discard(self) -> None:
+        """Forget what was fed and not answered."""
+        async with self._one_at_a_time:
+            self._fed.clear()
+            if self._session is not None:
+                await self._session.discard()
+
+    @property
+    def has_words(self) -> bool:
+        """Whether something other than speech and what a camera sees waits for an answer."""
+        return any(not isinstance(part, Audio | VideoFrame) for part in self._fed)
+
+    @property
+    def caption(self) -> Transcript | None:
+        """What is understood so far of the speech that was fed; None where that is not known."""
+        return None if self._session is None else self._session.caption
 
     async def stream(
         self,
@@ -110,10 +132,10 @@ class Conversation:
                     async for event in events:
                         yield event
             finally:
+                self._turns += 1
                 if turn.is_draft:  # it never was: what was said stays open
                     self._fed = fed + parts
                 else:
-                    self._turns += 1
                     self.language = turn.language
                     self.past.append(turn.as_past())
 

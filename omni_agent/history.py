@@ -11,34 +11,27 @@ from omni_agent.messages import Heard, Language, Message, Text
 
 @dataclass(frozen=True, slots=True)
 class PastTurn:
-    """One turn as it was.
+    """One turn as it was. `reply`: all that the agent had to say.
 
-    `heard_text` and `unheard_text` are the reply where nobody cut in: all of it, and nothing.
-    `interrupted_at_ms`: so much of the reply's sound had been played when the user cut in.
+    `heard_text`: what was heard of it. `interrupted_at_ms`: so much of its sound had been played
+    when the user cut in; None where nobody did.
     """
 
     turn: int
     user: str
+    reply: str
     heard_text: str
-    unheard_text: str = ""
     interrupted_at_ms: int | None = None
     tools: tuple[ToolRun, ...] = ()
     language: Language = "en"
 
     @property
-    def reply(self) -> str:
-        """All that the agent meant to say."""
-        return f"{self.heard_text} {self.unheard_text}".strip()
+    def unheard_text(self) -> str:
+        return self.reply[len(self.heard_text) :].strip()
 
     def cut(self, heard: Heard) -> PastTurn:
         """The same turn, of whose reply only `heard` was heard."""
-        whole = self.heard_text
-        return replace(
-            self,
-            heard_text=heard.text,
-            unheard_text=whole[len(heard.text) :].strip() if whole.startswith(heard.text) else "",
-            interrupted_at_ms=heard.played_ms,
-        )
+        return replace(self, heard_text=heard.text, interrupted_at_ms=heard.played_ms)
 
 
 def messages_of(past: Sequence[PastTurn]) -> tuple[Message, ...]:

@@ -177,12 +177,9 @@ class Turn:
 
     def as_past(self) -> PastTurn:
         """The turn as it was, as far as it came."""
+        reply = self.text.strip()
         past = PastTurn(
-            self.number,
-            self.heard,
-            self.text.strip(),
-            tools=tuple(self.runs),
-            language=self.language,
+            self.number, self.heard, reply, reply, tools=tuple(self.runs), language=self.language
         )
         return past if self._cut is None else past.cut(self._cut)
 

@@ -125,6 +125,18 @@ class ModelSession(Protocol):
         """
         ...
 
+    async def discard(self) -> None:
+        """Forget the open input: what was fed since the last reply, sound and notes too.
+
+        Nothing happens where a reply was begun to it.
+        """
+        ...
+
+    @property
+    def caption(self) -> Transcript | None:
+        """What is understood so far of the utterance that is being fed; None where unknown."""
+        ...
+
     async def close(self) -> None: ...
 
 

@@ -201,7 +201,7 @@ class ScriptedSession:
         self.said: list[str] = []
         self.kept: list[str] = []
         self.rewound: list[Heard] = []
-        self.cancelled = self.reopened = 0
+        self.cancelled = self.reopened = self.discarded = 0
         self.closed = False
         self._model = model
         self._turn = _OpenTurn()
@@ -280,6 +280,16 @@ class ScriptedSession:
             self._model._give_back(reply.script)
         turn.parts = [part for part in turn.parts if not isinstance(part, Context)]
         turn.goes_on = True
+
+    async def discard(self) -> None:
+        self._check_open()
+        if self._reply is None:
+            self.discarded += 1
+            self._turn = _OpenTurn()
+
+    @property
+    def caption(self) -> Transcript | None:
+        return self._turn.utterance
 
     async def close(self) -> None:
         self.closed = True

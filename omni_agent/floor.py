@@ -1,0 +1,233 @@
+"""Who has the floor in a live call: what the user says and shows, and when it is answered.
+
+Everything here runs on the call's one task, one input after the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, assert_never
+
+import numpy as np
+
+from omni_agent.clock import Clock
+from omni_agent.events import (
+    CallState,
+    Event,
+    FrameSeen,
+    PartialTranscript,
+    SpeechStarted,
+    SpeechStopped,
+)
+from omni_agent.listening import (
+    Heed,
+    Listening,
+    Paused,
+    SpeechGone,
+    SpeechLikely,
+    SpeechMaybe,
+    SpeechSure,
+    TurnListener,
+    TurnOver,
+    WentOn,
+)
+from omni_agent.media import Audio, VideoFrame
+from omni_agent.playback import PlaybackBuffer
+from omni_agent.recent_sound import RecentSound
+from omni_agent.seeing import FrameSampler
+from omni_agent.speaking import Emit, Post, Speaking
+from omni_agent.turn import Audience
+
+if TYPE_CHECKING:
+    from omni_agent.conversation import Conversation, Input
+
+PREROLL_MS = 300
+"""So much sound before the first sign of speech goes to the model too: soft consonants."""
+
+DRAFT_FROM = 0.3
+"""The probability that a turn is over from which on its answer is drafted."""
+
+
+class Floor:
+    """`speaking` is the agent's side of it; this is the user's."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        output: PlaybackBuffer,
+        sampler: FrameSampler,
+        *,
+        listening: Listening,
+        input_rate: int,
+        speak: bool,
+        drafting: bool,
+        clock: Clock,
+        emit: Emit,
+        post: Post,
+    ) -> None:
+        self.speak = speak
+        self.listening = listening
+        self.speaking = Speaking(
+            conversation, output, clock=clock, emit=emit, post=post, freed=self._catch_up
+        )
+        self._conversation = conversation
+        self._listener = TurnListener(listening)
+        self._listens_from = 0  # ms of the microphone's sound when this listener began
+        self._sampler = sampler
+        self._recent = RecentSound(input_rate, seconds=2.0)
+        self._clock = clock
+        self._emit = emit
+        self._user_speaks = False
+        self._waiting: list[Input] = []  # what came while a turn held the session
+        self._drafting = drafting
+        self._drafts = 0
+        self._caption = ""
+
+    @property
+    def state(self) -> CallState:
+        if self._user_speaks:
+            return "listening"
+        if self.speaking.is_sounding:
+            return "speaking"
+        answer = self.speaking.answer
+        if answer is None or self.speaking.is_drafting:
+            return "idle"
+        return "acting" if answer.acting else "thinking"
+
+    @property
+    def _is_manual(self) -> bool:
+        return self.listening.turns == "push-to-talk"
+
+    # --- the user's voice --------------------------------------------------------------------
+
+    async def hear(self, audio: Audio) -> None:
+        sound = self._recent.add(audio)
+        if self._is_manual:
+            await self._take_in(sound)
+            return
+        sounding = self.speaking.is_sounding
+        if sounding and not self.listening.interrupt:  # deaf, but the time passes
+            sound = Audio(np.zeros_like(sound.samples), sound.rate)
+        spoke = self._user_speaks
+        for heed in await self._listener.hear(sound, speaking=sounding, asked=self.speaking.asked):
+            await self._heed(heed, heed.at_ms + self._listens_from)
+        if spoke and self._user_speaks:
+            await self._take_in(sound)
+
+    def listen(self, listening: Listening) -> None:
+        """Listen in another way from now on."""
+        self.listening = listening
+        self._listener = TurnListener(listening)
+        self._listens_from = self._recent.ms
+
+    async def commit(self) -> None:
+        """The user says so: the turn is over."""
+        if not self._is_manual:
+            for heed in self._listener.commit():
+                await self._heed(heed, heed.at_ms + self._listens_from)
+        elif self._user_speaks:
+            await self._turn_over(self._recent.ms, waited=0.0)
+
+    async def clear(self) -> None:
+        """Drop what was said and not answered."""
+        self._listener.clear()
+        self._waiting = [value for value in self._waiting if not isinstance(value, Audio)]
+        self._user_speaks = False
+        await self.speaking.drop_draft()
+        if self.speaking.answer is None:
+            await self._conversation.discard()
+
+    async def _heed(self, heed: Heed, at_ms: int) -> None:
+        match heed:
+            case SpeechMaybe():
+                self.speaking.hold_back("ducked")
+            case SpeechLikely():
+                self.speaking.hold_back("paused")
+            case SpeechGone():
+                self.speaking.let_go()
+            case SpeechSure():
+                await self._user_begins(at_ms)
+            case Paused():
+                worth_it = self._drafting and heed.over >= DRAFT_FROM
+                if worth_it and self._user_speaks and self.speaking.answer is None:
+                    self._drafts += 1
+                    await self.answer(certain=False)
+            case WentOn():
+                await self.speaking.drop_draft()
+                await self._catch_up()
+            case TurnOver():
+                if self._user_speaks:
+                    await self._turn_over(
+                        self._listens_from + heed.at_ms, waited=heed.waited_ms / 1000
+                    )
+            case _:
+                assert_never(heed)
+
+    async def _user_begins(self, at_ms: int) -> None:
+        await self.speaking.interrupt()
+        self._user_speaks = True
+        self._caption = ""
+        self._emit(SpeechStarted(at_ms, self._clock.monotonic()))
+        await self._take_in(self._recent.since(at_ms - PREROLL_MS))
+
+    async def _take_in(self, sound: Audio) -> None:
+        self._user_speaks = True
+        self.speaking.changed_at = self._clock.monotonic()
+        await self.feed(sound)
+        caption = None if self.speaking.answer else self._conversation.caption
+        if caption is not None and caption.text != self._caption:
+            self._caption = caption.text
+            now = self._clock.monotonic()
+            self._emit(PartialTranscript(caption.text, caption.language, now))
+
+    async def _turn_over(self, at_ms: int, *, waited: float) -> None:
+        self._user_speaks = False
+        self._emit(SpeechStopped(at_ms, waited, self._clock.monotonic()))
+        answer = self.speaking.answer
+        if answer is not None and self.speaking.is_drafting:
+            self._waiting.clear()  # silence after the last syllable
+            answer.confirm(waited=waited)
+        else:
+            await self.speaking.interrupt()
+            await self.answer(waited=waited)
+        self._drafts = 0
+
+    # --- what is given, and when it is answered -----------------------------------------------
+
+    async def feed(self, *inputs: Input) -> None:
+        """Give input that is answered later; while a turn holds the session, it waits."""
+        if self.speaking.answer is not None or (self._is_manual and self.speaking.is_sounding):
+            self._waiting += inputs
+        else:
+            await self._conversation.feed(*inputs)
+
+    async def see(self, frame: VideoFrame, source: str) -> None:
+        shown = self._sampler.take(frame, source, speaking=self._user_speaks)
+        if shown is not None:
+            self._emit(FrameSeen(source, shown.image, self._clock.monotonic()))
+            await self.feed(shown)
+
+    async def answer(
+        self, *inputs: Input, certain: bool = True, waited: float = 0.0, speak: bool | None = None
+    ) -> None:
+        """Answer what was given; if not `certain`, as a draft."""
+        await self._catch_up()
+        for seen in self._sampler.for_turn():
+            await self._conversation.feed(seen.frame)
+            self._emit(FrameSeen(seen.source, seen.frame.image, self._clock.monotonic()))
+        aloud = self.speak if speak is None else speak
+
+        def turn(audience: Audience, sure: asyncio.Event) -> AsyncGenerator[Event, None]:
+            return self._conversation.stream(*inputs, speak=aloud, audience=audience, certain=sure)
+
+        words = bool(inputs) or self._conversation.has_words
+        self.speaking.start(
+            turn, certain=certain, waited=waited, drafts=self._drafts, only_speech=not words
+        )
+
+    async def _catch_up(self) -> None:
+        """The session is free: feed what has waited for it."""
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            await self._conversation.feed(*waiting)
