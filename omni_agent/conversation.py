@@ -14,10 +14,12 @@ from omni_agent.errors import SettingsError, UsageError
 from omni_agent.events import Event, Reply, TurnFinished
 from omni_agent.history import PastTurn, messages_of
 from omni_agent.media import Audio, Image, VideoFrame, load_part
-from omni_agent.messages import Heard, InputPart, Language, Text, Transcript
+from omni_agent.messages import Context, Heard, InputPart, Language, Text, Transcript
 from omni_agent.model.base import ModelSession
 from omni_agent.persona import Persona
 from omni_agent.tools.base import Position, ToolContext
+from omni_agent.tools.frames import FrameFeed
+from omni_agent.tools.runner import late_note
 from omni_agent.turn import Audience, Turn, all_of_it
 
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ class Conversation:
     """Made by `Agent.conversation`. One turn at a time; a second one waits for the first.
 
     `place` may be set at any time: it is where the user is from the next turn on. `past` has the
-    turns that were had, with what of each reply was really heard.
+    turns that were had, with what of each reply was really heard. `frames` is what tools that watch
+    are shown.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Conversation:
         self.id = id or uuid.uuid4().hex
         self.place = place
         self.past: list[PastTurn] = []
+        self.frames = FrameFeed()
         self._agent = agent
         self._wear(persona)
         self._session: ModelSession | None = None
@@ -57,6 +61,7 @@ class Conversation:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._announcements: asyncio.Queue[str] = asyncio.Queue()
         self._fed: list[InputPart] = []
+        self._late: list[Context] = []  # what tools gave after their turn was cut short
         self._closed = False
 
     def _wear(self, persona: Persona) -> None:
@@ -123,6 +128,9 @@ class Conversation:
             _check_not_empty(self._fed + parts)
             session = await self._open()
             fed, self._fed = self._fed, []
+            notes = tuple(self._late)
+            for note in notes:
+                await session.feed(note)
             if speak is None:
                 speak = any(isinstance(part, Audio) for part in fed + parts)
             turn = self._turn(session, speak=speak, audience=audience, certain=certain)
@@ -136,6 +144,7 @@ class Conversation:
                 if turn.is_draft:  # it never was: what was said stays open
                     self._fed = fed + parts
                 else:
+                    del self._late[: len(notes)]
                     self.language = turn.language
                     self.past.append(turn.as_past())
 
@@ -198,6 +207,8 @@ class Conversation:
             async with self._one_at_a_time:
                 pass
         self._agent.ended(self)
+        self.frames.close()
+        await self._runner.end(self.id)
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -264,6 +275,7 @@ class Conversation:
             place=self.place,
             people=agent.people,
             announce=self._announce,
+            frames=self.frames,
             memory=agent.transient_memory if agent.memory is None else agent.memory,
         )
 
@@ -290,6 +302,7 @@ class Conversation:
             recall_limit=agent.recall_limit,
             audience=audience,
             certain=certain,
+            late=lambda finished: self._late.append(late_note(finished)),
             unheard=self.past[-1].unheard_text if self.past else "",
         )
 

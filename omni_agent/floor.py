@@ -203,10 +203,15 @@ class Floor:
             await self._conversation.feed(*inputs)
 
     async def see(self, frame: VideoFrame, source: str) -> None:
+        self._conversation.frames.put(frame, source)
         shown = self._sampler.take(frame, source, speaking=self._user_speaks)
         if shown is not None:
             self._emit(FrameSeen(source, shown.image, self._clock.monotonic()))
             await self.feed(shown)
+
+    async def hide(self, source: str) -> None:
+        self._conversation.frames.switch_off(source)
+        self._sampler.forget(source)
 
     async def answer(
         self, *inputs: Input, certain: bool = True, waited: float = 0.0, speak: bool | None = None

@@ -129,6 +129,11 @@ class LiveCall:
         self._came("see", frame, source)
         self._post(partial(self._floor.see, frame, source))
 
+    def hide(self, source: str = "camera") -> None:
+        """The camera or screen was switched off."""
+        self._came("hide", source)
+        self._post(partial(self._floor.hide, source))
+
     async def send(self, *inputs: Input, respond: bool = True) -> None:
         """Typed words, pictures, files. They are answered at once, or with the next turn."""
         self._came("send", inputs, respond)

@@ -34,7 +34,7 @@ from omni_agent.messages import Heard, InputPart, Language, Text, ToolCall, Tool
 from omni_agent.model.base import Finished, MalformedCall, ModelSession, ResponseOptions
 from omni_agent.remembering import TurnMemory, note_of, recall, record
 from omni_agent.tools.base import ToolContext
-from omni_agent.tools.runner import ToolRunner
+from omni_agent.tools.runner import Late, ToolRunner
 from omni_agent.wording import (
     APOLOGY,
     HEARD_NOTHING,
@@ -76,7 +76,8 @@ class Turn:
     A turn may be begun before it is `certain` that the user's turn is over: then it is a draft.
     Until that event is set, no tool runs and nothing is remembered; a draft that is cancelled
     leaves no trace, and what the user said stays open. `unheard` is what the last reply still had
-    to say when the user cut in: asked to go on, the agent says it.
+    to say when the user cut in: asked to go on, the agent says it. `late` is told what tools give
+    after the turn was cut short.
     """
 
     number: int
@@ -93,6 +94,7 @@ class Turn:
     audience: Audience = all_of_it
     certain: asyncio.Event | None = None
     unheard: str = ""
+    late: Late | None = None
 
     text: str = ""
     heard: str = ""
@@ -269,10 +271,10 @@ class Turn:
         """Run the calls; where they take long and nothing was said yet, a filler bridges."""
         await self._be_certain()
         began = self.clock.monotonic()
-        running = self.runner.run(calls, self.context)
+        running = self.runner.run(calls, self.context, late=self.late)
         happening: AsyncGenerator[Event, None] = running
-        if not self.text and self._first_filler is None and (words := self._filler(calls)):
-            happening = bridged(running, self._speak_filler(words))
+        if not self.text and self._first_filler is None:
+            happening = bridged(running, self._speak_filler(calls))
         try:
             async with aclosing(happening) as events:
                 async for event in events:
@@ -282,13 +284,11 @@ class Turn:
         finally:
             self._tool_seconds += self.clock.monotonic() - began
 
-    def _filler(self, calls: Sequence[ToolCall]) -> str | None:
-        tools = (self.runner.tools.get(call.name) for call in calls)
-        return next((w for t in tools if t and (w := t.filler_for(self.language))), None)
-
-    async def _speak_filler(self, words: str) -> AsyncGenerator[Event, None]:
+    async def _speak_filler(self, calls: Sequence[ToolCall]) -> AsyncGenerator[Event, None]:
         """Apart from the answer: marked, not kept in the session, no part of the reply."""
         await self.clock.sleep(FILLER_AFTER)
+        if (words := self.runner.filler(calls, self.context)) is None:
+            return
         options = ResponseOptions(speak=self.speak, say=words, keep=False, language=self.language)
         async with aclosing(self.session.respond(options)) as events:
             async for event in events:

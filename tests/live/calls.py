@@ -1,4 +1,4 @@
-"""A call on a clock moved by hand, with a loudspeaker, and a listener that hears what it is told."""
+"""A call on a clock moved by hand, with a loudspeaker and a listener that hears what it is told."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import numpy as np
+from omni_agent.listening import Heed
 
 from omni_agent.agent import Agent
 from omni_agent.clock import FakeClock
 from omni_agent.events import LiveEvent
-from omni_agent.listening import Heed
 from omni_agent.live import LiveCall
 from omni_agent.media import Audio
 from omni_agent.model.scripted import ScriptedModel

@@ -7,6 +7,16 @@ from typing import Any
 
 import pytest
 from calls import Room, ToldListener, in_call
+from omni_agent.listening import (
+    Listening,
+    Paused,
+    SpeechGone,
+    SpeechLikely,
+    SpeechMaybe,
+    SpeechSure,
+    TurnOver,
+    WentOn,
+)
 
 from omni_agent.errors import GenerationError, UsageError
 from omni_agent.events import (
@@ -23,16 +33,6 @@ from omni_agent.events import (
     TurnMeasured,
     TurnStarted,
     UserTranscript,
-)
-from omni_agent.listening import (
-    Listening,
-    Paused,
-    SpeechGone,
-    SpeechLikely,
-    SpeechMaybe,
-    SpeechSure,
-    TurnOver,
-    WentOn,
 )
 from omni_agent.messages import Heard, ToolCall
 from omni_agent.model.scripted import Pause
@@ -51,7 +51,7 @@ async def says(room: Room, seconds: float = 1.0) -> None:
 async def test_a_spoken_turn_goes_through_the_states(monkeypatch) -> None:
     async with in_call(ANSWER, monkeypatch=monkeypatch, transcripts=["How do I begin?"]) as (
         room,
-        model,
+        _model,
     ):
         await says(room)
         await room.passes(8)
@@ -126,7 +126,7 @@ async def test_cutting_in_keeps_what_was_heard_and_no_more(monkeypatch) -> None:
 async def test_go_on_says_the_rest(monkeypatch) -> None:
     async with in_call(ANSWER, monkeypatch=monkeypatch, transcripts=["How?", "Go on."]) as (
         room,
-        model,
+        _model,
     ):
         await says(room)
         await room.passes(1.5)
@@ -176,7 +176,7 @@ async def test_who_goes_on_before_anything_was_answered_is_answered_once(monkeyp
 async def test_a_draft_is_out_the_moment_the_turn_is_over(monkeypatch) -> None:
     async with in_call([Pause(0.4), ANSWER], monkeypatch=monkeypatch, transcripts=["How?"]) as (
         room,
-        model,
+        _model,
     ):
         await room.hears(SpeechSure(0))
         await room.hears(Paused(100, 0.8))
@@ -272,7 +272,7 @@ async def test_a_broken_model_fails_the_turn_and_not_the_call(monkeypatch) -> No
 
 
 async def test_the_agent_speaks_up_when_nobody_speaks(monkeypatch) -> None:
-    async with in_call(ANSWER, monkeypatch=monkeypatch, transcripts=["How?"]) as (room, model):
+    async with in_call(ANSWER, monkeypatch=monkeypatch, transcripts=["How?"]) as (room, _model):
         await room.hears(SpeechSure(0))
         room.call.say("The pasta is done.")
         await room.passes(2)
@@ -286,7 +286,7 @@ async def test_the_agent_speaks_up_when_nobody_speaks(monkeypatch) -> None:
 
 
 async def test_an_announcement_that_nobody_heard_comes_again(monkeypatch) -> None:
-    async with in_call(ANSWER, monkeypatch=monkeypatch, transcripts=["How?"]) as (room, model):
+    async with in_call(ANSWER, monkeypatch=monkeypatch, transcripts=["How?"]) as (room, _model):
         room.call.say("The pasta is done.")
         await room.passes(1.0)
         cut = await _acting(room, room.call.interrupt(played_ms=0))
@@ -299,7 +299,7 @@ async def test_an_announcement_that_nobody_heard_comes_again(monkeypatch) -> Non
 async def test_a_distant_player_tells_what_was_heard(monkeypatch) -> None:
     async with in_call(
         ANSWER, "Yes.", monkeypatch=monkeypatch, transcripts=["How?", "Stop"], player="remote"
-    ) as (room, model):
+    ) as (room, _model):
         await says(room)
         await room.passes(2)
         await room.hears(SpeechSure(3000))
