@@ -137,11 +137,15 @@ class Agent:
         *,
         place: Position | None = None,
         persona: Persona = PLAIN,
+        history: Sequence[Message] = (),
     ) -> Conversation:
-        """Open another conversation with this agent, with a context of its own."""
+        """Open another conversation with this agent, with a context of its own.
+
+        `history` is what was said in it before, which somebody else has kept.
+        """
         if self._closed:
             raise UsageError(f"the agent {self.name!r} is closed; make a new one")
-        conversation = Conversation(self, id, place or self._place, persona)
+        conversation = Conversation(self, id, place or self._place, persona, history)
         self._conversations.append(conversation)
         return conversation
 
@@ -153,6 +157,7 @@ class Agent:
         player: Literal["own", "remote"] = "own",
         persona: Persona = PLAIN,
         place: Position | None = None,
+        history: Sequence[Message] = (),
         speak: bool = True,
         draft: bool = True,
         prepare: bool = True,
@@ -181,6 +186,7 @@ class Agent:
             player=player,
             persona=persona,
             place=place,
+            history=history,
             speak=speak,
             draft=draft,
             prepare=prepare,

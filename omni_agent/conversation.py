@@ -14,7 +14,7 @@ from omni_agent.errors import SettingsError, UsageError
 from omni_agent.events import Event, Reply, TurnFinished
 from omni_agent.history import PastTurn, messages_of
 from omni_agent.media import Audio, Image, VideoFrame, load_part
-from omni_agent.messages import Context, Heard, InputPart, Language, Text, Transcript
+from omni_agent.messages import Context, Heard, InputPart, Language, Message, Text, Transcript
 from omni_agent.model.base import ModelSession
 from omni_agent.persona import Persona
 from omni_agent.tools.base import Position, ToolContext
@@ -46,10 +46,12 @@ class Conversation:
         id: str | None,
         place: Position | None,
         persona: Persona = PLAIN,
+        history: Sequence[Message] = (),
     ) -> None:
         self.id = id or uuid.uuid4().hex
         self.place = place
         self.past: list[PastTurn] = []
+        self._before = tuple(history)
         self.frames = FrameFeed()
         self._agent = agent
         self._wear(persona)
@@ -231,8 +233,9 @@ class Conversation:
             raise UsageError("this conversation is closed; open another with agent.conversation()")
         if self._session is None:
             self._loop = asyncio.get_running_loop()
+            had = (*self._before, *messages_of(self.past))
             self._session = await self._agent.open_session(
-                self._context(), self.persona, self._runner.specs, messages_of(self.past)
+                self._context(), self.persona, self._runner.specs, had
             )
         return self._session
 

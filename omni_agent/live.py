@@ -32,7 +32,7 @@ from omni_agent.floor import Floor
 from omni_agent.history import PastTurn
 from omni_agent.listening import Listening
 from omni_agent.media import Audio, VideoFrame
-from omni_agent.messages import Language
+from omni_agent.messages import Language, Message
 from omni_agent.persona import Persona
 from omni_agent.playback import PlaybackBuffer, RemotePlayback
 from omni_agent.seeing import FrameSampler, Seeing
@@ -81,6 +81,7 @@ class LiveCall:
         player: Literal["own", "remote"],
         persona: Persona,
         place: Position | None,
+        history: Sequence[Message],
         speak: bool,
         draft: bool,
         prepare: bool,
@@ -99,7 +100,9 @@ class LiveCall:
         self.input_rate = self.output_rate = 0
         self.output: PlaybackBuffer
         self._clock = agent.clock
-        self._conversation = agent.conversation(self.id, place=place, persona=persona)
+        self._conversation = agent.conversation(
+            self.id, place=place, persona=persona, history=history
+        )
         self._listening, self._seeing, self._player = listening, seeing, player
         self._speak, self._draft, self._prepare = speak, draft, prepare
         self._max_seconds, self._idle_seconds = max_seconds, idle_seconds
