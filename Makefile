@@ -5,7 +5,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-EXTRAS := compact,audio,dev
+EXTRAS := compact,audio,aec,camera,dev
 READY := $(VENV)/.ready
 WITH_TORCH := $(VENV)/.with-torch
 

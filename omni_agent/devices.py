@@ -85,6 +85,13 @@ class Microphone:
         self._stream = await asyncio.to_thread(_open, device, rate, arrived, ended, self._chunk)
         return self
 
+    async def all_there_is(self) -> Audio:
+        """What has come since the last time, at least one chunk."""
+        sound = await anext(self)
+        while self._chunks:
+            sound = Audio.join([sound, await anext(self)])
+        return sound
+
     def __aiter__(self) -> Self:
         return self
 

@@ -1,0 +1,1 @@
+"""What connects a live call to the world: devices of this machine, or files."""
