@@ -5,7 +5,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-EXTRAS := compact,audio,aec,camera,dev
+EXTRAS := compact,audio,aec,camera,server,dev
 READY := $(VENV)/.ready
 WITH_TORCH := $(VENV)/.with-torch
 
