@@ -87,6 +87,16 @@ class Wishes:
 @asynccontextmanager
 async def opened(wishes: Wishes, approve: Approver) -> AsyncIterator[tuple[Agent, Conversation]]:
     """The agent and a conversation with it, ready to answer at once; progress on standard error."""
+    async with loaded(wishes, approve) as (agent, watch):
+        conversation = agent.conversation()
+        await conversation.feed()
+        watch.close()
+        yield agent, conversation
+
+
+@asynccontextmanager
+async def loaded(wishes: Wishes, approve: Approver) -> AsyncIterator[tuple[Agent, Progressing]]:
+    """The agent and what shows the progress; `close` that when the first session is open."""
     from omni_agent.model import select
 
     async with AsyncExitStack() as stack:
@@ -104,10 +114,7 @@ async def opened(wishes: Wishes, approve: Approver) -> AsyncIterator[tuple[Agent
         stack.push_async_callback(select.close_models)
         agent = await asyncio.to_thread(make_agent, wishes.agent, **options)
         await stack.enter_async_context(agent)
-        conversation = agent.conversation()
-        await conversation.feed()
-        watch.close()
-        yield agent, conversation
+        yield agent, watch
 
 
 def make_agent(name: AgentName, **options: Any) -> Agent:

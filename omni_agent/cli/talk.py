@@ -1,15 +1,15 @@
-"""`omni-agent talk`: speak and listen, with Enter as the talk button."""
+"""`omni-agent talk`: a live call in the terminal."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from omni_agent.cli.lines import AskToApprove, Lines
+from omni_agent.cli.call_view import CallView
+from omni_agent.cli.keys import ENTER, Keys, single_keys
 from omni_agent.cli.opening import (
     AgentOption,
     LanguageOption,
@@ -20,18 +20,17 @@ from omni_agent.cli.opening import (
     QuietOption,
     VoiceOption,
     Wishes,
-    opened,
+    loaded,
 )
-from omni_agent.cli.show import Show
-from omni_agent.devices import Loudspeaker, Microphone, default_device
-from omni_agent.errors import DeviceError, OmniAgentError
-from omni_agent.events import AudioDelta, TextDelta
+from omni_agent.cli.show import call_text, clean
+from omni_agent.devices import default_device
+from omni_agent.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
-    from omni_agent.conversation import Conversation
-    from omni_agent.events import Event
+    from omni_agent.live import LiveCall
+    from omni_agent.messages import ToolCall
+    from omni_agent.transports.echo import EchoMode
+    from omni_agent.transports.local import LocalDevices
 
 app = typer.Typer(rich_markup_mode="rich")
 
@@ -45,22 +44,53 @@ def talk(
     at: PlaceOption = None,
     voice: VoiceOption = None,
     language: LanguageOption = "en",
+    camera: Annotated[
+        bool, typer.Option("--camera", help="Show the agent what the camera sees.")
+    ] = False,
+    camera_device: Annotated[
+        str, typer.Option("--camera-device", help="Which camera: a number, or what OpenCV opens.")
+    ] = "0",
+    push_to_talk: Annotated[
+        bool, typer.Option("--push-to-talk", help="Enter, speak, Enter: nothing is heard else.")
+    ] = False,
+    echo_cancelling: Annotated[
+        bool, typer.Option("--echo-cancelling", help="Take the agent's voice out of what is heard.")
+    ] = False,
+    half_duplex: Annotated[
+        bool, typer.Option("--half-duplex", help="Close the microphone while the agent speaks.")
+    ] = False,
+    headphones: Annotated[
+        bool, typer.Option("--headphones", help="Nothing of the agent's voice comes back.")
+    ] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Talk with an agent through the microphone and the loudspeaker.
 
-    Press Enter and speak; press Enter when you are done. The agent listens while you speak and
-    answers at once. Enter interrupts the answer. ctrl-D or ctrl-C leaves.
+    Just speak. The agent answers when you have finished, and stops when you talk over it. Enter
+    stops the answer too, m mutes the microphone, q or ctrl-C leaves. With --push-to-talk, Enter
+    begins and ends what you say.
 
-    It needs [b]pip install "omni-agent[audio]"[/b]; what else is missing is said.
+    It needs [b]pip install "omni-agent\\[audio]"[/b], better with [b]aec[/b] and [b]camera[/b] too,
+    and access to the microphone:
+
+    [b]macOS[/b] asks when the microphone or the camera is used first; later it is under System
+    Settings, Privacy & Security, Microphone or Camera, where the terminal must be allowed.
+
+    [b]Windows[/b]: Settings, Privacy & security, Microphone or Camera, Let desktop apps access it.
+
+    [b]Linux[/b]: PortAudio comes with sudo apt install libportaudio2; you must be in the groups
+    audio and video.
+
+    Without the extra aec, the agent would hear itself from a loudspeaker, so the microphone is
+    closed while it speaks. Headphones help: --headphones.
 
     [b]Examples[/b]
 
     omni-agent talk
 
-    omni-agent talk --agent street-guide --at 60.1699,24.9384,90
+    omni-agent talk --camera --agent street-guide --at 60.1699,24.9384,90
 
-    omni-agent talk --voice am_michael
+    omni-agent talk --push-to-talk --voice am_michael
     """
     wishes = Wishes(
         agent=agent,
@@ -72,113 +102,139 @@ def talk(
         language=language,
         quiet=quiet,
     )
+    mode = _echo_mode(
+        cancel=echo_cancelling, half_duplex=half_duplex, none=headphones or push_to_talk
+    )
     default_device("input")  # say what is missing before the model is loaded
     default_device("output")
-    asyncio.run(_talk(wishes))
+    device = int(camera_device) if camera_device.isdecimal() else camera_device
+    asyncio.run(
+        Talk(wishes, camera=device if camera else None, push_to_talk=push_to_talk, echo=mode).run()
+    )
 
 
-async def _talk(wishes: Wishes) -> None:
-    lines = Lines()
-    show = Show(Console(), quiet=wishes.quiet)
-    async with opened(wishes, AskToApprove(lines)) as (agent, conversation):
-        profile = (await agent.open_model()).profile
-        async with Loudspeaker(profile.output_rate) as loudspeaker:
-            talk = Talk(conversation, lines, show, loudspeaker, rate=profile.input_rate)
-            await talk.run()
+def _echo_mode(*, cancel: bool, half_duplex: bool, none: bool) -> EchoMode | None:
+    if cancel and half_duplex:
+        raise SettingsError("--echo-cancelling and --half-duplex: choose one of them")
+    if cancel:
+        return "cancel"
+    if half_duplex:
+        return "half-duplex"
+    return "none" if none else None
 
 
 class Talk:
-    """Push to talk: Enter, speech, Enter, answer; `rate` is what the model hears, in Hz."""
+    """One call, from opening the agent to hanging up."""
 
     def __init__(
         self,
-        conversation: Conversation,
-        lines: Lines,
-        show: Show,
-        loudspeaker: Loudspeaker,
+        wishes: Wishes,
         *,
-        rate: int,
+        camera: int | str | None = None,
+        push_to_talk: bool = False,
+        echo: EchoMode | None = None,
     ) -> None:
-        self._conversation = conversation
-        self._lines = lines
-        self._show = show
-        self._loudspeaker = loudspeaker
-        self._rate = rate
+        self._wishes = wishes
+        self._camera = camera
+        self._push_to_talk = push_to_talk
+        self._echo = echo
+        self._keys = Keys()
+        self._view: CallView
+        self._question: asyncio.Future[bool] | None = None  # may a tool run?
 
     async def run(self) -> None:
-        announcing = asyncio.create_task(self._announce())
-        prompt = "Enter to speak … "
+        """Until the user leaves, the call ends, or a device is gone: then DeviceError."""
+        from omni_agent.listening import Listening
+        from omni_agent.transports.camera import Camera
+        from omni_agent.transports.echo import HalfDuplex, echo_canceller
+        from omni_agent.transports.local import LocalDevices
+
+        echo = echo_canceller(self._echo)
+        camera = Camera(self._camera) if self._camera is not None else None
+        listening = Listening(turns="push-to-talk" if self._push_to_talk else "auto")
+        async with loaded(self._wishes, self._approve) as (agent, watch):
+            async with agent.live(listening=listening) as call:
+                await call.send(respond=False)  # a new agent's prompt is read now
+                watch.close()
+                devices = LocalDevices(
+                    call,
+                    camera=camera,
+                    echo=echo,
+                    is_listening=not self._push_to_talk,
+                    tell=self._says,
+                )
+                self._view = CallView(
+                    Console(),
+                    name=agent.name,
+                    keys=_PUSH if self._push_to_talk else _FREE,
+                    level=lambda: devices.level_dbfs,
+                    quiet=self._wishes.quiet,
+                )
+                with single_keys(), self._view:
+                    async with devices:
+                        if isinstance(echo, HalfDuplex):
+                            self._view.says(_HALF_DUPLEX, style="dim")
+                        await self._until_over(call, devices)
+
+    async def _until_over(self, call: LiveCall, devices: LocalDevices) -> None:
+        tasks = [
+            asyncio.create_task(self._show(call)),
+            asyncio.create_task(self._obey(call, devices)),
+            asyncio.create_task(devices.lost()),
+        ]
         try:
-            while True:
-                if prompt and await self._lines.ask(prompt) is None:
-                    return
-                seconds = await self._listen()
-                if seconds is None:
-                    return
-                if seconds < 0.2:
-                    prompt = "Nothing was said. Enter to speak … "
-                    continue
-                prompt = "" if await self._answer() else "Enter to speak … "
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()
         finally:
-            announcing.cancel()
-            await asyncio.wait([announcing])
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
-    async def _listen(self) -> float | None:
-        """Feed what is said until Enter is pressed; its seconds, or None when the user leaves."""
-        seconds = 0.0
-        async with Microphone(self._rate) as microphone:
-            enter = asyncio.create_task(self._lines.ask("listening, Enter when you are done … "))
-            try:
-                while not enter.done():
-                    chunk = asyncio.ensure_future(anext(microphone))
-                    await asyncio.wait({chunk, enter}, return_when=asyncio.FIRST_COMPLETED)
-                    if chunk.done():
-                        await self._conversation.feed(chunk.result())
-                        seconds += chunk.result().seconds
-                    else:
-                        chunk.cancel()
-                return None if enter.result() is None else seconds
-            finally:
-                enter.cancel()
+    def _says(self, words: str) -> None:
+        self._view.says(words)
 
-    async def _answer(self) -> bool:
-        """Answer aloud; True when Enter interrupted it, because the user wants to speak."""
-        playing = asyncio.create_task(self._play(self._conversation.stream(speak=True)))
-        enter = asyncio.create_task(self._lines.ask())
-        try:
-            await asyncio.wait({playing, enter}, return_when=asyncio.FIRST_COMPLETED)
-            if not playing.done():
-                playing.cancel()
-                await asyncio.wait({playing})
-                heard = self._loudspeaker.interrupt()
-                self._show.entry("stopped", f"after {heard.ms / 1000:.1f} s of the answer")
-                return True
-            playing.result()
-        except DeviceError:
-            raise
-        except OmniAgentError as error:
-            self._show.entry("trouble", str(error), style="red")
-        finally:
-            playing.cancel()
-            enter.cancel()
-        return False
+    async def _show(self, call: LiveCall) -> None:
+        async for event in call:
+            self._view.event(event)
 
-    async def _play(self, events: AsyncGenerator[Event, None]) -> None:
-        async with aclosing(events) as running:
-            async for event in running:
-                self._show.event(event)
-                if isinstance(event, AudioDelta):
-                    self._loudspeaker.play(event.audio, None if event.filler else event.text_upto)
-        await self._loudspeaker.drained()
+    async def _obey(self, call: LiveCall, devices: LocalDevices) -> None:
+        """Do what the keys say, until one says to leave."""
+        async for key in self._keys:
+            if self._question is not None and not self._question.done():
+                self._question.set_result(key in "yY是好")
+            elif key in ("m", "M") and not self._push_to_talk:
+                devices.is_listening = not devices.is_listening
+                self._view.muted(not devices.is_listening)
+            elif key == ENTER and self._push_to_talk:
+                await self._talk_button(call, devices)
+            elif key == ENTER:
+                await call.interrupt()
 
-    async def _announce(self) -> None:
-        async for text in self._conversation.announcements():
-            async with aclosing(self._conversation.say(text)) as events:
-                async for event in events:
-                    match event:
-                        case TextDelta():
-                            self._show.words(event.text)
-                        case AudioDelta():
-                            self._loudspeaker.play(event.audio, event.text_upto)
-            self._show.end()
-            await self._loudspeaker.drained()
+    async def _talk_button(self, call: LiveCall, devices: LocalDevices) -> None:
+        if devices.is_listening:
+            devices.is_listening = False
+            call.commit()
+        else:
+            await call.interrupt()
+            devices.is_listening = True
+        self._view.keys(_PUSHED if devices.is_listening else _PUSH)
+
+    async def _approve(self, call: ToolCall) -> bool:
+        """An `Approver`: the user says so with a key; without a terminal nobody does."""
+        if not self._keys.are_from_a_terminal:
+            self._view.says(f"not allowed without a terminal to ask: {clean(call_text(call))}")
+            return False
+        self._view.says(f"allow {clean(call_text(call))}? Press y, or any other key for no.")
+        self._question = asyncio.get_running_loop().create_future()
+        return await self._question
+
+
+_FREE = "Enter stops the answer · m mutes · q leaves"
+_PUSH = "Enter to speak · q leaves"
+_PUSHED = "Enter when you are done · q leaves"
+_HALF_DUPLEX = (
+    "The microphone is closed while the agent speaks, and Enter stops it. To talk over it: "
+    'pip install "omni-agent[aec]", or use headphones and --headphones.'
+)
