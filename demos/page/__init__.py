@@ -1,0 +1,1 @@
+"""The demo's page: Gradio blocks around plain ES modules, and the app that serves them."""

@@ -1,0 +1,43 @@
+"""What the page lets one choose from, and the streets for its maps."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from omni_agent.tools.base import Position
+
+Streets = Callable[[float, float], Awaitable[list[dict[str, Any]]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """`agents`: id → where its user stands, if anywhere. `local`: nothing leaves this machine."""
+
+    agents: dict[str, Position | None]
+    voices: Sequence[str] = ()
+    models: Sequence[str] = ()
+    languages: Sequence[str] = ("en", "zh")
+    local: bool = True
+    find_streets: Streets | None = field(default=None, compare=False)
+
+    def as_props(self) -> dict[str, Any]:
+        """For static/choices.js."""
+        return {
+            "agents": [{"id": id, "place": _place(place)} for id, place in self.agents.items()],
+            "voices": [{"id": voice} for voice in self.voices],
+            "models": list(self.models),
+            "languages": list(self.languages),
+            "local": self.local,
+        }
+
+    async def streets(self, lat: float, lon: float) -> list[dict[str, Any]]:
+        """[{kind, line: [[lat, lon]]}] around a point; none where no map is at hand."""
+        return [] if self.find_streets is None else await self.find_streets(lat, lon)
+
+
+def _place(place: Position | None) -> dict[str, Any] | None:
+    if place is None:
+        return None
+    return {"at": [place.lat, place.lon], "heading": place.heading, "label": place.label}

@@ -1,0 +1,113 @@
+// The wire: OpenAI's Realtime protocol over a WebSocket, with the omni.* events where there are some.
+
+const BACKOFF = [500, 1000, 2000, 4000, 8000, 8000]; // ms
+const MOST_WAITING = 256 * 1024; // bytes; about four seconds of sound
+
+/**
+ * `on.event(event)` for everything the server says; `on.link(state, detail)` with
+ *   "connecting" · "open" · "lost" {attempt, of, wait} · "gone" {code, reason} (it gave up or was
+ *   told to go away) · "closed" (by `close`).
+ */
+export class Realtime {
+  #url;
+  #session;
+  #on;
+  #socket = null;
+  #attempt = 0;
+  #retry = null;
+  #closed = false;
+  #next = 0;
+
+  /** `session()` gives what the server is told about the call, anew for each connection. */
+  constructor({ url, session, on }) {
+    this.#url = url;
+    this.#session = session;
+    this.#on = on;
+  }
+
+  connect() {
+    this.#closed = false;
+    this.#on.link('connecting');
+    const socket = new WebSocket(this.#url);
+    this.#socket = socket;
+    socket.onmessage = ({ data }) => {
+      if (socket !== this.#socket) return;
+      const event = JSON.parse(data);
+      if (event.type === 'session.created') {
+        this.#attempt = 0;
+        this.send({ type: 'session.update', session: this.#session() });
+        this.#on.link('open');
+      }
+      this.#on.event(event);
+    };
+    socket.onclose = ({ code, reason }) => {
+      if (socket === this.#socket) this.#lost(code, reason);
+    };
+  }
+
+  get isOpen() {
+    return this.#socket?.readyState === WebSocket.OPEN;
+  }
+
+  /** Give the id of the event, or null where nobody is there to take it. */
+  send(event) {
+    if (!this.isOpen) return null;
+    const id = `page_${++this.#next}`;
+    this.#socket.send(JSON.stringify({ event_id: id, ...event }));
+    return id;
+  }
+
+  /** Sound that could not be sent in time is not worth sending. */
+  sendSound(pcm) {
+    if (!this.isOpen || this.#socket.bufferedAmount > MOST_WAITING) return;
+    this.send({ type: 'input_audio_buffer.append', audio: toBase64(pcm) });
+  }
+
+  update() {
+    this.send({ type: 'session.update', session: this.#session() });
+  }
+
+  retryNow() {
+    clearTimeout(this.#retry);
+    if (!this.#closed && !this.isOpen) this.connect();
+  }
+
+  close() {
+    this.#closed = true;
+    clearTimeout(this.#retry);
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close(1000);
+    this.#on.link('closed');
+  }
+
+  #lost(code, reason) {
+    this.#socket = null;
+    if (this.#closed) return;
+    // 1000: the server ended the call. 1008 and 4xxx: it will not have us.
+    const final = code === 1000 || code === 1008 || code >= 4000;
+    if (final || this.#attempt >= BACKOFF.length) {
+      this.#closed = true;
+      this.#on.link('gone', { code, reason });
+      return;
+    }
+    const wait = BACKOFF[this.#attempt++];
+    this.#on.link('lost', { attempt: this.#attempt, of: BACKOFF.length, wait });
+    this.#retry = setTimeout(() => this.connect(), wait);
+  }
+}
+
+export function toBase64(buffer) {
+  const bytes = new Uint8Array(buffer);
+  let text = '';
+  for (let i = 0; i < bytes.length; i += 0x8000) {
+    text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+  }
+  return btoa(text);
+}
+
+/** Base64 of PCM16 → Int16Array. */
+export function fromBase64(text) {
+  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  return new Int16Array(bytes.buffer, 0, bytes.length >> 1);
+}

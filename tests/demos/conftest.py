@@ -1,0 +1,123 @@
+"""The demo's page in a headless Chromium, before a server that says what a test tells it to."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from chromium import Browsers, Serving, missing
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "demos"))
+
+RATE = 48_000
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if why := missing():
+        for item in items:
+            if "browser" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason=why))
+
+
+@pytest.fixture(scope="session")
+def browsers() -> Iterator[Browsers]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = Browsers(playwright)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def speech(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """A WAV for the microphone: loud where `at` says from when to when, in seconds; else silent."""
+    made: dict[tuple[tuple[float, float], ...], Path] = {}
+
+    def make(*at: tuple[float, float]) -> Path:
+        if at not in made:
+            seconds = max((end for _, end in at), default=0.0) + 30
+            samples = np.zeros(round(seconds * RATE), np.float32)
+            noise = np.random.default_rng(4).normal(0, 0.25, len(samples)).astype(np.float32)
+            for start, end in at:
+                part = slice(round(start * RATE), round(end * RATE))
+                samples[part] = noise[part]
+            path = tmp_path_factory.mktemp("speech") / f"speech-{len(made)}.wav"
+            soundfile.write(path, samples, RATE)
+            made[at] = path
+        return made[at]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MJPEG for the camera: a red square that moves over grey."""
+    import io
+
+    from PIL import Image, ImageDraw
+
+    path = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
+    with path.open("wb") as file:
+        for i in range(40):
+            picture = Image.new("RGB", (320, 240), (120, 120, 120))
+            ImageDraw.Draw(picture).rectangle((6 * i, 60, 6 * i + 80, 180), fill=(210, 40, 30))
+            into = io.BytesIO()
+            picture.save(into, "JPEG", quality=80)
+            file.write(into.getvalue())
+    return path
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[tuple[Serving, Any]]:
+    """The page on loopback, and the scripted server behind it."""
+    from page.blocks import blocks
+    from page.offer import Offer
+    from page.serving import mount_page
+    from scripted_server import ScriptedServer
+    from starlette.applications import Starlette
+    from starlette.routing import WebSocketRoute
+
+    from omni_agent.tools.base import Position
+
+    server = ScriptedServer()
+    helsinki = Position(60.1699, 24.9384)
+    offer = Offer(
+        agents={"kitchen": None, "street-guide": helsinki, "plain": None},
+        voices=("af_heart", "am_michael"),
+    )
+    app = Starlette(routes=[WebSocketRoute("/v1/realtime", server.endpoint)])
+    serving = Serving(mount_page(app, blocks(offer)))
+    serving.start()
+    yield serving, server
+    serving.stop()
+
+
+@pytest.fixture
+def server(served: tuple[Serving, Any]) -> Any:
+    """What the page talks to; nothing of an earlier test is left in it."""
+    scripted = served[1]
+    scripted.reset()
+    return scripted
+
+
+@pytest.fixture
+def open_page(served: tuple[Serving, Any], browsers: Browsers) -> Iterator[Callable[..., Any]]:
+    """Open the page in a profile of its own; options are those of `Browsers.context`."""
+    from demo_page import DemoPage
+
+    contexts = []
+
+    def open(*, panel: str = "call", **options: Any) -> DemoPage:
+        context = browsers.context(**options)
+        contexts.append(context)
+        return DemoPage(context, served[0].url).open(panel)
+
+    yield open
+    for context in contexts:
+        context.close()
