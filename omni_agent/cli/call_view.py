@@ -15,6 +15,7 @@ from typing import assert_never
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.table import Table
 from rich.text import Text
 
 from omni_agent.cli.show import call_text, clean
@@ -58,7 +59,8 @@ _REFRESHED = 12  # times a second
 
 
 class CallView:
-    """Shows the events of one call. `name` is the agent's; `level` gives the microphone's dBFS.
+    """Shows the events of one call. `name` is the agent's; `level` gives the microphone's dBFS,
+    `sounded` how many characters of the reply have sounded.
 
     Without a terminal only what stays is written, one line each. `quiet` leaves the agent's words.
     """
@@ -70,17 +72,20 @@ class CallView:
         name: str,
         keys: str,
         level: Callable[[], float],
+        sounded: Callable[[], int],
         quiet: bool = False,
     ) -> None:
         self._console = console
         self._name = name
         self._keys = keys
         self._level = level
+        self._sounded = sounded
         self._quiet = quiet
         self._state: CallState = "idle"
         self._muted = False
         self._caption = ""
         self._reply = ""
+        self._filler = ""
         self._finished = False  # the reply is whole, but has not sounded yet
         self._seconds: float | None = None  # to its first sound
         self._tools: dict[str, ToolStarted] = {}
@@ -110,7 +115,7 @@ class CallView:
         match event:
             case StateChanged():
                 self._state = event.state
-                if event.before == "speaking" and self._finished:
+                if self._finished and event.state in ("idle", "listening"):
                     self._reply_is_over()
             case SpeechStarted():
                 self._caption = ""
@@ -127,18 +132,18 @@ class CallView:
                     self._stays("recalled", Text(memory.text, style="dim"))
             case TextDelta():
                 if event.filler:
-                    self._stays("", Text(event.text, style="italic dim"))
+                    self._filler += event.text
                 else:
+                    self._filler_is_over()
                     self._reply += event.text
             case ToolStarted():
                 self._tools[event.call.id] = event
             case ToolFinished():
+                self._filler_is_over()
                 self._tools.pop(event.call.id, None)
                 self._tool(event)
             case TurnFinished():
                 self._finished = True
-                if self._state == "idle":
-                    self._reply_is_over()
             case TurnMeasured():
                 self._seconds = event.first_audio or event.first_text
             case Interrupted():
@@ -180,12 +185,19 @@ class CallView:
         self._stays("tool", line, f"{event.seconds:.2f} s")
 
     def _reply_is_over(self) -> None:
+        self._filler_is_over()
         if self._reply.strip():
             note = "" if self._seconds is None else f"{self._seconds:.2f} s"
             self._stays(self._name, Text(self._reply.strip()), note, words=True)
         self._reply, self._finished, self._seconds = "", False, None
 
+    def _filler_is_over(self) -> None:
+        if self._filler.strip():
+            self._stays(self._name, Text(self._filler.strip(), style="italic dim"))
+        self._filler = ""
+
     def _cut_off(self, event: Interrupted) -> None:
+        self._filler_is_over()
         heard = event.heard_text.strip()
         line = Text(heard)
         if event.unheard_text.strip():
@@ -213,13 +225,18 @@ class CallView:
     # --- what is below -----------------------------------------------------------------------
 
     def _below(self) -> RenderableType:
-        lines: list[Text] = []
+        entries = Table.grid()
+        entries.add_column(width=_LABEL)
+        entries.add_column()
         for started in self._tools.values():
-            lines.append(Text(f"{'tool':<{_LABEL}}{clean(call_text(started.call))} …", style="dim"))
+            entries.add_row(
+                Text("tool", "bold"), Text(f"{clean(call_text(started.call))} …", "dim")
+            )
         if self._reply.strip():
-            reply = Text(f"{self._name:<{_LABEL}}", style="bold")
-            lines.append(reply + Text(clean(self._reply.strip()), style="not bold cyan"))
-        return Group(*lines, self._status(), Text(self._keys, style="dim"))
+            reply = Text(clean(self._reply), style="cyan")
+            reply.stylize("dim", self._sounded())
+            entries.add_row(Text(self._name, "bold"), reply)
+        return Group(entries, self._status(), Text(self._keys, style="dim"))
 
     def _status(self) -> Text:
         sign, style = _SIGNS[self._state]
@@ -228,12 +245,18 @@ class CallView:
             line.append("muted ", style="bold red")
         else:
             self._levels = [*self._levels[1:], self._level()]
-            heights = (int((level + 60) / 60 * len(_BARS)) for level in self._levels)
-            bars = (_BARS[min(len(_BARS) - 1, max(0, height))] for height in heights)
-            line.append("".join(bars), style="not bold green")
+            line.append("".join(map(_bar, self._levels)), style="not bold green")
+        if self._filler:
+            line.append(f"  {clean(self._filler)}", style="not bold italic dim")
         for source, at in self._frames.items():
             line.append(f"  {source} seen {time.monotonic() - at:.0f} s ago", style="not bold dim")
         if self._caption:
             line.append(f"  {clean(self._caption)}", style="not bold italic")
         line.no_wrap, line.overflow = True, "ellipsis"
         return line
+
+
+def _bar(dbfs: float) -> str:
+    """From −60 dBFS, which is silence, up to full scale."""
+    share = (max(dbfs, -60.0) + 60) / 60
+    return _BARS[min(len(_BARS) - 1, int(share * len(_BARS)))]

@@ -168,6 +168,7 @@ class Talk:
                     name=agent.name,
                     keys=_PUSH if self._push_to_talk else _FREE,
                     level=lambda: devices.level_dbfs,
+                    sounded=lambda: call.output.played.chars,
                     quiet=self._wishes.quiet,
                 )
                 with single_keys(), self._view:
