@@ -23,9 +23,9 @@ from report import report
 
 from omni_agent.memory import Memory, TurnRecord
 from omni_agent.memory.embed.centred import Centred
-from omni_agent.memory.embed.text import open_text_embedder
 from omni_agent.memory.recall import MIN_SCORE
 from omni_agent.memory.words import coverage, is_unspaced, query_terms, rarity, terms
+from omni_agent.text_embedding import open_text_embedder
 
 
 class Drawn:

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from omni_agent.errors import OmniAgentError
-from omni_agent.memory.embed.text import TextEmbedder, parts
+from omni_agent.memory.embed.text import parts
 from omni_agent.memory.index import IndexBroken, VectorIndex
 from omni_agent.memory.values import Vectors
 from omni_agent.memory.vectors import VectorLedger
+from omni_agent.text_embedding import TextEmbedder
 
 log = logging.getLogger("omni_agent.memory")
 _BATCH = 64

