@@ -17,6 +17,7 @@ COMMANDS = {
     "ask": "omni_agent.cli.ask",
     "chat": "omni_agent.cli.chat",
     "talk": "omni_agent.cli.talk",
+    "serve": "omni_agent.cli.serve",
     "memory": "omni_agent.cli.memory",
     "doctor": "omni_agent.cli.doctor",
     "models": "omni_agent.cli.models",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import secrets
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -16,10 +15,20 @@ Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
 
 
-class Limits(BaseModel):
-    """What one client gets at most. Who goes beyond is told so, and cut off where that helps."""
+class _Checked(BaseModel):
+    """Raises SettingsError, which names each value that cannot be used."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise SettingsError("; ".join(map(_in_words, error.errors()))) from error
+
+
+class Limits(_Checked):
+    """What one client gets at most. Who goes beyond is told so, and cut off where that helps."""
 
     calls: Count = 8
     """Live calls at a time."""
@@ -46,35 +55,18 @@ class Limits(BaseModel):
     pixels: Count = 25_000_000
 
 
-class ServerSettings(BaseModel):
+class ServerSettings(_Checked):
     """Where the server listens and whom it lets in.
 
     Beyond this machine it needs a `token`. `origins` are web pages of other sites that may connect
-    ("https://example.org"); the server's own pages always may. `record` is a folder that keeps
-    every call. Raises SettingsError for what cannot be used.
+    ("https://example.org"); the server's own pages always may.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8765
     token: Annotated[str, Field(min_length=8)] | None = None
     origins: tuple[str, ...] = ()
-    record: Path | None = None
     limits: Limits = Limits()
-
-    def __init__(self, **values: Any) -> None:
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            raise SettingsError(
-                "; ".join(
-                    f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
-                    if problem["loc"]
-                    else problem["msg"].removeprefix("Value error, ")
-                    for problem in error.errors()
-                )
-            ) from error
 
     @model_validator(mode="after")
     def _closed_to_strangers(self) -> ServerSettings:
@@ -84,6 +76,13 @@ class ServerSettings(BaseModel):
                 f"that its clients know: --token {secrets.token_urlsafe(24)}"
             )
         return self
+
+
+def _in_words(problem: Any) -> str:
+    name = ".".join(map(str, problem["loc"]))
+    if not name:
+        return str(problem["msg"]).removeprefix("Value error, ")
+    return f"{name}={problem['input']!r}: {problem['msg']}"
 
 
 def is_loopback(host: str) -> bool:
