@@ -20,7 +20,11 @@ class PortAudioError(Exception):
 
 
 class SoundCards:
-    """`heard`: what the loudspeaker has played. `refuses`: why a device cannot be opened."""
+    """`heard`: what the loudspeaker has played. `refuses`: why a device cannot be opened.
+
+    `room`: the response from the loudspeaker to the microphone, for devices of one rate; then the
+    agent comes back in what is heard beside `speech`.
+    """
 
     PortAudioError = PortAudioError
 
@@ -31,12 +35,23 @@ class SoundCards:
         loudspeaker: int | None = 24_000,
         refuses: str | None = None,
         speech: np.ndarray | None = None,
+        room: np.ndarray | None = None,
     ) -> None:
         self.rates = {"input": microphone, "output": loudspeaker}
         self.refuses = refuses
         self.speech = speech if speech is not None else np.zeros(0, np.float32)
+        self.room = room
         self.heard: list[np.ndarray] = []
         self.streams: list[Stream] = []
+
+    def echo(self, start: int, count: int) -> np.ndarray:
+        """What comes back in these samples of the microphone."""
+        if self.room is None or not self.heard:
+            return np.zeros(count, np.float32)
+        begin = max(0, start - len(self.room))
+        played = np.concatenate(self.heard)[begin : start + count]
+        back = np.convolve(played, self.room)[start - begin :][:count]
+        return np.pad(back, (0, count - len(back))).astype(np.float32)
 
     def query_devices(self, kind: str) -> dict[str, Any]:
         if self.rates[kind] is None:
@@ -111,6 +126,7 @@ class Stream:
                 part = self._cards.speech[self._position : self._position + self._block]
                 data = np.zeros((self._block, 1), np.float32)
                 data[: len(part), 0] = part
+                data[:, 0] += self._cards.echo(self._position, self._block)
                 self._callback(data, self._block, times, None)
             else:
                 out = np.full((self._block, 1), np.nan, np.float32)

@@ -1,0 +1,104 @@
+"""A call through a loudspeaker and a microphone that stand in one room."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import numpy as np
+import pytest
+from room import response
+from stand_in_sounddevice import SoundCards
+from synthetic_speech import spoken
+
+from omni_agent.agent import Agent
+from omni_agent.events import Interrupted, LiveEvent
+from omni_agent.media import Audio
+from omni_agent.model import scripted
+from omni_agent.model.scripted import ScriptedModel
+from omni_agent.transports.echo import EchoCanceller, echo_canceller
+from omni_agent.transports.local import LocalDevices
+
+REPLY = (
+    "Put the water on, and while it heats, cut the onion into small cubes. Then take the largest "
+    "pan that you have, and wait until it is hot."
+)
+
+
+class Mouth:
+    """Speaks the reply as speech; a tone would not be taken for somebody's voice."""
+
+    def __init__(self) -> None:
+        self._sound = spoken(REPLY, rate=24_000).samples
+        self._said = 0
+
+    def say(self, text: str) -> Audio:
+        begin = len(self._sound) * self._said // len(REPLY)
+        self._said += len(text)
+        return Audio(self._sound[begin : len(self._sound) * self._said // len(REPLY)], 24_000)
+
+
+@asynccontextmanager
+async def speaking_up(
+    monkeypatch: pytest.MonkeyPatch, echo: EchoCanceller, user: Audio | None = None
+) -> AsyncIterator[tuple[list[LiveEvent], SoundCards]]:
+    """The agent says its reply into the room; `user` may speak there too."""
+    monkeypatch.setattr(scripted, "_Tone", Mouth)
+    cards = SoundCards(
+        loudspeaker=16_000,
+        room=response(delay=0.06),
+        speech=user.samples if user is not None else None,
+    )
+    monkeypatch.setitem(sys.modules, "sounddevice", cards)
+    agent = Agent("Cook.", model=ScriptedModel("Yes?", audio=True, transcripts=["wait"] * 9))
+    events: list[LiveEvent] = []
+
+    async def read() -> None:
+        async for event in call:
+            events.append(event)
+
+    async with agent, agent.live() as call, LocalDevices(call, echo=echo):
+        reading = asyncio.create_task(read())
+        call.say(REPLY)
+        yield events, cards
+        reading.cancel()
+
+
+def was_cut_off(events: list[LiveEvent]) -> bool:
+    return any(isinstance(event, Interrupted) for event in events)
+
+
+async def test_without_care_the_agent_interrupts_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with speaking_up(monkeypatch, echo_canceller("none")) as (events, _):
+        async with asyncio.timeout(10):
+            while not was_cut_off(events):
+                await asyncio.sleep(0.05)
+
+
+async def test_with_the_canceller_it_speaks_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("livekit")
+    whole = np.count_nonzero(spoken(REPLY, rate=16_000).samples)
+    async with speaking_up(monkeypatch, echo_canceller("cancel")) as (events, cards):
+        async with asyncio.timeout(20):
+            while sum(map(np.count_nonzero, [*cards.heard])) < 0.97 * whole:
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(0.5)
+    assert not was_cut_off(events)
+
+
+async def test_the_user_interrupts_the_agent_over_the_loudspeaker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("livekit")
+    words = spoken("Wait, wait, stop there please!", voice="en-us+f3")
+    user = Audio.join([Audio.silence(4.5, 16_000), words])
+    async with speaking_up(monkeypatch, echo_canceller("cancel"), user) as (events, _):
+        async with asyncio.timeout(9):
+            while not was_cut_off(events):
+                await asyncio.sleep(0.05)
+    (cut,) = [event for event in events if isinstance(event, Interrupted)]
+    assert 2500 < cut.interrupted_at_ms < 5500
+    assert cut.heard_text
+    assert cut.unheard_text
