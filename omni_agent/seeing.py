@@ -27,6 +27,7 @@ Sight = Literal["none", "text", "full"]
 _CUT = 0.4  # of the picture
 _CUT_GAP = 0.25  # seconds; a camera that is swung round is not shown at every angle
 _CHANGE: dict[Kind, float] = {"view": 0.03, "page": 0.001}
+_OLD = 10.0  # seconds after which a turn wants a new picture even of what has not changed
 _DARK_FOR = 1.0  # seconds; shorter darkness is a camera that starts or a hand that passes
 _SMALLEST = 16  # pixels; nothing can be told from less
 _UNKNOWN_STEP = 0.25  # seconds between frames whose times tell nothing
@@ -80,7 +81,7 @@ class FrameSampler:
     the same pictures. Not for several threads.
 
     - sight "full": `take` gives frames as they come, and `for_turn` the newest of each source of
-      which nothing was shown in the turn.
+      which nothing was shown in the turn, unless the model has just seen the same.
     - sight "text": `take` gives nothing, `for_turn` the newest frame of each source that looks
       other than the one it gave before.
     - sight "none": nothing at all.
@@ -168,9 +169,13 @@ class FrameSampler:
     def _is_due(self, state: _Source) -> bool:
         if state.dark_for is not None and state.dark_for < _DARK_FOR:
             return False
-        if self.sight == "full":
-            return not state.shown_in_turn
-        return state.shown is None or state.glance.difference(state.shown) >= _CHANGE[state.kind]
+        if state.shown is None:
+            return True
+        new = state.glance.difference(state.shown) >= _CHANGE[state.kind]
+        if self.sight == "text":
+            return new
+        is_old = state.position - state.shown_at >= _OLD
+        return not state.shown_in_turn and (new or is_old)
 
     def _show(self, state: _Source, side: int) -> VideoFrame:
         assert state.newest is not None

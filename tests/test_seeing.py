@@ -199,13 +199,23 @@ def test_large_pictures_are_made_smaller_and_small_ones_left_alone() -> None:
 # --- at the end of the turn --------------------------------------------------------------------
 
 
-def test_every_turn_has_a_picture_of_each_source() -> None:
+def test_a_turn_in_which_nothing_was_shown_gets_the_newest_of_each_source() -> None:
+    sampler = FrameSampler("full")
+    shown(sampler, film(still, 1, 5), speaking=False)
+    shown(sampler, film(still, 1, 1), speaking=False, source="screen")
+    assert sampler.for_turn() == []
+    sampler.take(VideoFrame(taken(with_a_sheet(ROOM)), 0.9), "camera", speaking=False)
+    assert [seen.source for seen in sampler.for_turn()] == ["camera"]
+    assert sampler.for_turn() == []  # a turn that was over after all, a moment later
+
+
+def test_a_picture_that_is_old_is_shown_again_for_a_turn_and_one_switched_off_is_not() -> None:
     sampler = FrameSampler("full")
     shown(sampler, film(still, 3, 5), speaking=False)
     shown(sampler, film(still, 3, 1), speaking=False, source="screen")
-    assert sampler.for_turn() == []
-    sampler.take(VideoFrame(still(3.5), 3.5), "camera", speaking=False)
-    assert [seen.source for seen in sampler.for_turn()] == ["camera", "screen"]
+    sampler.for_turn()
+    for source in ("camera", "screen"):
+        sampler.take(VideoFrame(still(15.0), 15.0), source, speaking=False)
     sampler.forget("screen")
     assert [seen.source for seen in sampler.for_turn()] == ["camera"]
 

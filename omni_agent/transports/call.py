@@ -10,7 +10,8 @@ from omni_agent.playback import PlaybackBuffer
 
 
 class Call(Protocol):
-    """An open `LiveCall`, made with `player="own"`."""
+    """An open `LiveCall`, made with `player="own"`. Once it has ended, giving it something is a
+    UsageError."""
 
     @property
     def state(self) -> CallState: ...
@@ -21,5 +22,7 @@ class Call(Protocol):
     def hear(self, audio: Audio) -> None: ...
 
     def see(self, frame: VideoFrame, source: str = "camera") -> None: ...
+
+    def hide(self, source: str = "camera") -> None: ...
 
     async def __anext__(self) -> LiveEvent: ...

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+import logging
+from contextlib import AsyncExitStack, suppress
 from typing import Protocol, Self
 
 import numpy as np
 
 from omni_agent.devices import Microphone, PulledLoudspeaker
-from omni_agent.errors import DeviceError
+from omni_agent.errors import DeviceError, MissingExtra, UsageError
 from omni_agent.media import Audio
 from omni_agent.transports.call import Call
 from omni_agent.transports.camera import Camera
 from omni_agent.transports.echo import RATE, EchoCanceller, echo_canceller
+
+logger = logging.getLogger("omni_agent.transports")
 
 _CHUNK = 0.02  # seconds
 
@@ -43,7 +46,7 @@ class LocalDevices:
         camera: Camera | None = None,
         echo: EchoCanceller | None = None,
         is_listening: bool = True,
-        tell: Tell | None = None,
+        tell: Tell = logger.warning,
     ) -> None:
         self.is_listening = is_listening
         self.level_dbfs = -100.0
@@ -70,7 +73,10 @@ class LocalDevices:
         return self
 
     async def lost(self) -> None:
-        """Wait until the microphone or the loudspeaker is gone, which is a DeviceError."""
+        """Wait until the microphone or the loudspeaker is gone, which is a DeviceError.
+
+        Comes back when the call has ended.
+        """
         await asyncio.wait(self._work, return_when=asyncio.FIRST_COMPLETED)
         for task in self._work:
             if task.done():
@@ -91,18 +97,20 @@ class LocalDevices:
         return samples
 
     async def _hear(self) -> None:
-        while True:
-            sound = self._echo.cleaned(await self._microphone.all_there_is())
-            self.level_dbfs = sound.peak_dbfs if self.is_listening else -100.0
-            if self.is_listening and len(sound.samples):
-                self._call.hear(sound)
+        with suppress(UsageError):  # the call has ended
+            while True:
+                sound = self._echo.cleaned(await self._microphone.all_there_is())
+                self.level_dbfs = sound.peak_dbfs if self.is_listening else -100.0
+                if self.is_listening and len(sound.samples):
+                    self._call.hear(sound)
 
     async def _see(self, camera: Camera) -> None:
-        try:
-            async with camera:
-                async for frame in camera:
-                    self._call.see(frame, "camera")
-        except DeviceError as error:
-            if self._tell is None:
-                raise
-            self._tell(str(error))
+        with suppress(UsageError):
+            try:
+                async with camera:
+                    async for frame in camera:
+                        self._call.see(frame, "camera")
+            except (DeviceError, MissingExtra) as error:
+                self._tell(str(error))
+            finally:
+                self._call.hide("camera")

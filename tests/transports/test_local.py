@@ -99,6 +99,7 @@ async def test_a_call_goes_on_without_its_camera(monkeypatch: pytest.MonkeyPatch
             before = call.seconds_heard
             await until(lambda: call.seconds_heard > before)  # noqa: B023
         assert words in told.pop()
+        assert call.hidden == ["camera"]
 
 
 async def test_a_device_that_is_pulled_out_in_the_middle_is_told(
