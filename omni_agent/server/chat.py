@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("omni_agent.server")
 
+TOO_LARGE = "too_large"
 _MOST_WAITING = 64  # turns whose clients run tools
 
 
@@ -78,7 +79,7 @@ class Chat:
             name, agent = found
             turn = self._resumed(messages) or await self._begun(agent, asked, messages)
         except BadEvent as error:
-            return _bad(error.message, error.param)
+            return _bad(error.message, error.param, 413 if error.code == TOO_LARGE else 400)
         except (SettingsError, MediaError) as error:
             return _bad(str(error), None)
         except OmniAgentError as error:
@@ -185,10 +186,10 @@ class Chat:
         except (SettingsError, MediaError) as error:
             self._metrics.request(answer.name, "refused")
             return _bad(str(error), None)
-        except OmniAgentError as error:
+        except Exception as error:
             logger.exception("a turn broke down")
             self._metrics.request(answer.name, "failed")
-            return refused(500, str(error), type(error).__name__)
+            return refused(500, _in_words(error), type(error).__name__)
         finally:
             await self._leave(answer.turn, gone=gone)
 
@@ -217,10 +218,10 @@ class Chat:
                 yield _line({**answer.chunk({}), "choices": [], "usage": answer.usage})
             yield "data: [DONE]\n\n"
             gone, outcome = False, "answered"
-        except OmniAgentError as error:
+        except Exception as error:
             logger.exception("a turn broke down")
             outcome = "failed"
-            told = {"message": str(error), "type": "server_error", "param": None}
+            told = {"message": _in_words(error), "type": "server_error", "param": None}
             yield _line({"error": {**told, "code": type(error).__name__}})
         finally:
             left.cancel()
@@ -232,7 +233,8 @@ class Chat:
         async for chunk in request.stream():
             body += chunk
             if len(body) > self._limits.message_bytes:
-                raise BadEvent(f"the body is larger than {self._limits.message_bytes} bytes")
+                most = self._limits.message_bytes
+                raise BadEvent(f"the body has more than {most} bytes", code=TOO_LARGE)
         return bytes(body)
 
 
@@ -356,9 +358,14 @@ def _line(data: dict[str, Any]) -> str:
     return f"data: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n"
 
 
-def _bad(message: str, param: str | None) -> JSONResponse:
+def _bad(message: str, param: str | None, status: int = 400) -> JSONResponse:
     error = {"message": message, "type": "invalid_request_error", "param": param, "code": None}
-    return JSONResponse({"error": error}, 400)
+    return JSONResponse({"error": error}, status)
+
+
+def _in_words(error: Exception) -> str:
+    """What a client may know of it; the rest is in the log."""
+    return str(error) if isinstance(error, OmniAgentError) else "the server broke down"
 
 
 async def _until_gone(request: Request) -> None:
