@@ -15,12 +15,13 @@ from omni_agent.events import Event, Reply, TurnFinished
 from omni_agent.history import PastTurn, messages_of
 from omni_agent.media import Audio, Image, VideoFrame, load_part
 from omni_agent.messages import Context, Heard, InputPart, Language, Message, Text, Transcript
-from omni_agent.model.base import ModelSession
+from omni_agent.model.base import ModelSession, Overhearing
 from omni_agent.persona import Persona
 from omni_agent.tools.base import Position, ToolContext
 from omni_agent.tools.frames import FrameFeed
 from omni_agent.tools.runner import late_note
 from omni_agent.turn import Audience, Turn, all_of_it
+from omni_agent.virtual_clock import working
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,6 +106,10 @@ class Conversation:
     def has_words(self) -> bool:
         """Whether something other than speech and what a camera sees waits for an answer."""
         return any(not isinstance(part, Audio | VideoFrame) for part in self._fed)
+
+    def overhear(self) -> Overhearing | None:
+        """Listen aside to what may not be meant for the agent, also during a turn."""
+        return None if self._session is None else self._session.overhear()
 
     @property
     def caption(self) -> Transcript | None:
@@ -234,9 +239,10 @@ class Conversation:
         if self._session is None:
             self._loop = asyncio.get_running_loop()
             had = (*self._before, *messages_of(self.past))
-            self._session = await self._agent.open_session(
-                self._context(), self.persona, self._runner.specs, had
-            )
+            with working(self._agent.clock):
+                self._session = await self._agent.open_session(
+                    self._context(), self.persona, self._runner.specs, had
+                )
         return self._session
 
     async def _left_open(self) -> bool:

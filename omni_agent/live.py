@@ -36,6 +36,7 @@ from omni_agent.messages import Language, Message
 from omni_agent.persona import Persona
 from omni_agent.playback import PlaybackBuffer, RemotePlayback
 from omni_agent.seeing import FrameSampler, Seeing
+from omni_agent.virtual_clock import working
 
 if TYPE_CHECKING:
     from omni_agent.agent import Agent
@@ -197,6 +198,7 @@ class LiveCall:
             voice=voice or now.voice,
             language=language or now.language,
         )
+        self._came("configure", persona, listening, speak)
         await self._done(partial(self._configure, persona, listening, speak))
 
     # --- what comes out ----------------------------------------------------------------------
@@ -233,6 +235,7 @@ class LiveCall:
             emit=self._emit,
             post=self._post,
         )
+        await self._floor.prepare()
         self._open = True
         for work in (self._run(), self._watch(), self._take_announcements()):
             self._tasks.append(asyncio.create_task(work))
@@ -269,7 +272,8 @@ class LiveCall:
         while True:
             act = await self._inbox.get()
             try:
-                await act()
+                with working(self._clock):
+                    await act()
             except Exception as error:
                 logger.exception("the call goes on after an error")
                 self._trouble(error)

@@ -15,6 +15,7 @@ from omni_agent.errors import MemoryStoreError
 from omni_agent.events import RecalledMemory, ToolRun
 from omni_agent.messages import Context, Heard, Language
 from omni_agent.tools.base import ToolContext
+from omni_agent.virtual_clock import working
 
 if TYPE_CHECKING:
     from omni_agent.memory.records import TurnRecord
@@ -44,7 +45,8 @@ async def recall(
     """
     find = partial(memory.recall, words, limit=4 * limit, exclude_conversation=context.conversation)
     try:
-        found = await asyncio.to_thread(find)
+        with working(context.clock):
+            found = await asyncio.to_thread(find)
         # What somebody told is worth recalling; earlier requests and the agent's own answers
         # would only be taken for today's.
         told = (m for m in found if m.kind != "request" and m.speaker != agent)
@@ -102,4 +104,5 @@ async def record(
     )
     loop = asyncio.get_running_loop()
     writing = loop.run_in_executor(None, memory.record_turn, written)
-    return await asyncio.shield(writing)  # a turn that is cancelled now is still written
+    with working(context.clock):
+        return await asyncio.shield(writing)  # a turn that is cancelled now is still written

@@ -22,6 +22,7 @@ from omni_agent.media import Image
 from omni_agent.messages import Language
 from omni_agent.tools.base import Tool, ToolContext, tool
 from omni_agent.tools.frames import Frames
+from omni_agent.virtual_clock import working
 
 _CHANGED: dict[Kind, float] = {"view": 0.03, "page": 0.002}
 _FRAMES = 2  # in a row that must differ, so that a passing shadow or a half-drawn window does not
@@ -116,7 +117,8 @@ class Lookout:
             if before is not None and now.difference(before) < _CHANGED["page"]:
                 continue
             looked_at[frames.source] = now
-            lines = await asyncio.to_thread(reader.read, frame.image)
+            with working(ctx.clock):
+                lines = await asyncio.to_thread(reader.read, frame.image)
             if (found := _line_with(text, [line.text for line in lines])) is not None:
                 yield _reads(found, ctx.language)
                 return

@@ -22,6 +22,7 @@ from omni_agent.tools.fillers import FillersSaid
 from omni_agent.tools.time_limit import time_limit
 from omni_agent.tools.watching import Watching
 from omni_agent.tools.worker_threads import WORKER_THREADS
+from omni_agent.virtual_clock import working
 
 logger = logging.getLogger("omni_agent.tools")
 
@@ -238,8 +239,9 @@ class ToolRunner:
         work: Awaitable[Any] = run() if tool.is_async else WORKER_THREADS.call(run)
         try:
             async with time_limit(self._clock, seconds) as limit:
-                value = await work
-                return await value if inspect.isawaitable(value) else value
+                with working(self._clock):
+                    value = await work
+                    return await value if inspect.isawaitable(value) else value
         except TimeoutError:
             if not limit.expired():
                 raise  # the tool's own
