@@ -12,6 +12,7 @@ import re
 import threading
 from collections import deque
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -72,16 +73,24 @@ class SpokenMap:
         return self._ends[-1] if self._ends else 0
 
 
+class FillTap(Protocol):
+    def __call__(self, samples: np.ndarray, /, *, at: float, ahead: float) -> None:
+        """At `at`, in any thread, `samples` were taken out that sound `ahead` seconds later."""
+        ...
+
+
 class PlaybackBuffer:
     """One reply at a time on its way to the loudspeaker.
 
     `add` is called where the sound is made, `fill` by the sound card's thread. `interrupt` drops
     what has not sounded and begins a new reply. Fillers, and silence where the buffer ran dry, are
-    played and not counted. `duck`, `pause` and `resume` change the level within 10 ms.
+    played and not counted. `duck`, `pause` and `resume` change the level within 10 ms. `tap` is
+    told everything that is taken out.
     """
 
     def __init__(self, rate: int, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self.rate = rate
+        self.tap: FillTap | None = None
         self._clock = clock
         self._lock = threading.RLock()
         self._step = 1 / (RAMP * rate)
@@ -123,7 +132,8 @@ class PlaybackBuffer:
         """
         out = np.zeros(n, np.float32)
         with self._lock:
-            begins = self._clock.monotonic() + ahead
+            now = self._clock.monotonic()
+            begins = now + ahead
             # Paused: only what fades out is taken, so that nothing is lost.
             wanted = n if self._target else min(n, math.ceil(self._gain / self._step))
             taken = self._take(out[:wanted], begins)
@@ -131,6 +141,8 @@ class PlaybackBuffer:
             if taken:
                 self._sounds_until = begins + taken / self.rate
             self._settle()
+            if self.tap is not None:
+                self.tap(out, at=now, ahead=ahead)
         return out
 
     def duck(self, decibels: float = -12.0) -> None:
