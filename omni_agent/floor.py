@@ -6,7 +6,7 @@ Everything here runs on the call's one task, one input after the other.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
@@ -31,8 +31,10 @@ from omni_agent.listening import (
     TurnListener,
     TurnOver,
     WentOn,
+    asked_by,
 )
 from omni_agent.media import Audio, VideoFrame
+from omni_agent.model.base import Overhearing
 from omni_agent.playback import PlaybackBuffer
 from omni_agent.recent_sound import RecentSound
 from omni_agent.seeing import FrameSampler
@@ -44,6 +46,9 @@ if TYPE_CHECKING:
 
 PREROLL_MS = 300
 """So much sound before the first sign of speech goes to the model too: soft consonants."""
+
+LONGEST_ASIDE = 3.0
+"""Seconds for which it is listened aside to what may become an interruption."""
 
 DRAFT_FROM = 0.3
 """The probability that a turn is over from which on its answer is drafted."""
@@ -83,6 +88,7 @@ class Floor:
         self._drafting = drafting
         self._drafts = 0
         self._caption = ""
+        self._aside: Overhearing | None = None
 
     @property
     def state(self) -> CallState:
@@ -110,10 +116,20 @@ class Floor:
         if sounding and not self.listening.interrupt:  # deaf, but the time passes
             sound = Audio(np.zeros_like(sound.samples), sound.rate)
         spoke = self._user_speaks
-        for heed in await self._listener.hear(sound, speaking=sounding, asked=self.speaking.asked):
-            await self._heed(heed, heed.at_ms + self._listens_from)
+        # A cough must not undo an answer that is being made either.
+        holds_floor = sounding or (self.speaking.answer is not None and not self._user_speaks)
+        heeds = await self._listener.hear(
+            sound, speaking=holds_floor, asked=asked_by(self.speaking.said)
+        )
+        await self._heed(heeds)
         if spoke and self._user_speaks:
             await self._take_in(sound)
+        elif self._aside is not None:
+            await self._overhear(sound)
+
+    async def prepare(self) -> None:
+        """Load what listening needs before the first sound comes."""
+        await self._listener.prepare()
 
     def listen(self, listening: Listening) -> None:
         """Listen in another way from now on."""
@@ -124,8 +140,7 @@ class Floor:
     async def commit(self) -> None:
         """The user says so: the turn is over."""
         if not self._is_manual:
-            for heed in self._listener.commit():
-                await self._heed(heed, heed.at_ms + self._listens_from)
+            await self._heed(self._listener.commit())
         elif self._user_speaks:
             await self._turn_over(self._recent.ms, waited=0.0)
 
@@ -138,31 +153,55 @@ class Floor:
         if self.speaking.answer is None:
             await self._conversation.discard()
 
-    async def _heed(self, heed: Heed, at_ms: int) -> None:
-        match heed:
-            case SpeechMaybe():
-                self.speaking.hold_back("ducked")
-            case SpeechLikely():
-                self.speaking.hold_back("paused")
-            case SpeechGone():
-                self.speaking.let_go()
-            case SpeechSure():
-                await self._user_begins(at_ms)
-            case Paused():
-                worth_it = self._drafting and heed.over >= DRAFT_FROM
-                if worth_it and self._user_speaks and self.speaking.answer is None:
-                    self._drafts += 1
-                    await self.answer(certain=False)
-            case WentOn():
-                await self.speaking.drop_draft()
-                await self._catch_up()
-            case TurnOver():
-                if self._user_speaks:
-                    await self._turn_over(
-                        self._listens_from + heed.at_ms, waited=heed.waited_ms / 1000
-                    )
-            case _:
-                assert_never(heed)
+    async def _heed(self, heeds: Sequence[Heed]) -> None:
+        for heed in heeds:
+            at_ms = heed.at_ms + self._listens_from
+            match heed:
+                case SpeechMaybe():
+                    self.speaking.hold_back("ducked")
+                case SpeechLikely():
+                    self.speaking.hold_back("paused")
+                    self._aside = self._conversation.overhear()
+                    await self._overhear(self._recent.since(at_ms - PREROLL_MS))
+                case SpeechGone():
+                    self.speaking.let_go()
+                case SpeechSure():
+                    self._stop_overhearing()
+                    await self._user_begins(at_ms)
+                case Paused():
+                    await self._maybe_draft(heed.over)
+                case WentOn():
+                    await self.speaking.drop_draft()
+                    await self._catch_up()
+                case TurnOver():
+                    if self._user_speaks:
+                        await self._turn_over(at_ms, waited=heed.waited_ms / 1000)
+                case _:
+                    assert_never(heed)
+
+    async def _maybe_draft(self, over: float) -> None:
+        worth_it = self._drafting and over >= DRAFT_FROM
+        if worth_it and self._user_speaks and self.speaking.answer is None:
+            self._drafts += 1
+            await self.answer(certain=False)
+
+    async def _overhear(self, sound: Audio) -> None:
+        """Understand what is said over the agent's words, to tell "stop" from "yeah"."""
+        aside = self._aside
+        if aside is None:
+            return
+        aside.feed(sound)
+        if aside.seconds > LONGEST_ASIDE:
+            self._stop_overhearing()
+        elif aside.text != self._caption:
+            self._caption = aside.text
+            await self._heed(self._listener.heard_words(aside.text))
+
+    def _stop_overhearing(self) -> None:
+        aside, self._aside = self._aside, None
+        self._caption = ""
+        if aside is not None:
+            aside.close()
 
     async def _user_begins(self, at_ms: int) -> None:
         await self.speaking.interrupt()
@@ -180,6 +219,7 @@ class Floor:
             self._caption = caption.text
             now = self._clock.monotonic()
             self._emit(PartialTranscript(caption.text, caption.language, now))
+            await self._heed(self._listener.heard_words(caption.text))
 
     async def _turn_over(self, at_ms: int, *, waited: float) -> None:
         self._user_speaks = False

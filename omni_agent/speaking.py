@@ -66,7 +66,7 @@ class Speaking:
         self.answer: Answering | None = None
         self.output = output
         self.to_say: deque[str] = deque()  # unasked, as soon as nobody speaks
-        self.asked: Literal["question", "statement"] | None = None  # what the agent said last
+        self.said = ""  # what the agent said last
         self.held_back: Literal["no", "ducked", "paused"] = "no"
         self.held_at = 0.0  # since when speech is held back
         self.changed_at = clock.monotonic()  # when somebody last spoke
@@ -163,8 +163,7 @@ class Speaking:
         if error is not None:
             words = str(error) if isinstance(error, OmniAgentError) else repr(error)
             self._emit(Trouble(words, self._clock.monotonic(), kind=type(error).__name__))
-        question = answer.text.rstrip().endswith(("?", "？"))
-        self.asked = "question" if question else "statement"
+        self.said = answer.text
         await self._freed()
         if self._draining is None or self._draining.done():
             self._draining = asyncio.create_task(self._drain())

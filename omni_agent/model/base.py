@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from omni_agent.events import AudioDelta, TextDelta, Usage
+from omni_agent.media import Audio
 from omni_agent.messages import (
     Exchange,
     Heard,
@@ -81,6 +82,24 @@ class Finished:
 ModelEvent = TextDelta | AudioDelta | ToolCall | MalformedCall | Finished
 
 
+class Overhearing(Protocol):
+    """Listening aside, while the session is busy: what it hears is no part of the context."""
+
+    @property
+    def text(self) -> str:
+        """What is understood so far."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """How much sound it was given."""
+        ...
+
+    def feed(self, audio: Audio) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class ModelSession(Protocol):
     """One conversation with a model. Not for concurrent use."""
 
@@ -135,6 +154,13 @@ class ModelSession(Protocol):
     @property
     def caption(self) -> Transcript | None:
         """What is understood so far of the utterance that is being fed; None where unknown."""
+        ...
+
+    def overhear(self) -> Overhearing | None:
+        """Listen to something that may not be meant for the model; None where it has no ears.
+
+        May be called while the session responds.
+        """
         ...
 
     async def close(self) -> None: ...

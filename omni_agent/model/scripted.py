@@ -291,6 +291,9 @@ class ScriptedSession:
     def caption(self) -> Transcript | None:
         return self._turn.utterance
 
+    def overhear(self) -> None:
+        return None
+
     async def close(self) -> None:
         self.closed = True
 

@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import numpy as np
-from omni_agent.listening import Heed
 
 from omni_agent.agent import Agent
 from omni_agent.clock import FakeClock
 from omni_agent.events import LiveEvent
+from omni_agent.listening import Heed
 from omni_agent.live import LiveCall
 from omni_agent.media import Audio
 from omni_agent.model.scripted import ScriptedModel
@@ -30,6 +30,7 @@ class ToldListener:
         self.heeds: deque[Heed] = deque()
         self.asked: list[str | None] = []
         self.cleared = 0
+        self.words: dict[str, list[Heed]] = {}
         ToldListener.made = self
 
     async def hear(self, audio: Audio, *, speaking: bool, asked: str | None) -> list[Heed]:
@@ -45,6 +46,11 @@ class ToldListener:
 
     def clear(self) -> None:
         self.cleared += 1
+
+    def heard_words(self, text: str) -> list[Heed]:
+        return self.words.get(text, [])
+
+    async def prepare(self) -> None: ...
 
 
 class Room:
