@@ -128,11 +128,18 @@ class Connection:
                     param=error.param,
                     event_id=event_id if isinstance(event_id, str) else None,
                 )
-            except OmniAgentError as error:
+            except Exception as error:
+                words = str(error) if isinstance(error, OmniAgentError) else "it broke down"
+                logger.exception("an event could not be done")
+                self._metrics.error(type(error).__name__)
                 if line.call is None:
-                    logger.exception("a call could not be opened")
-                    return HangUp(1011, "not opened", f"the call could not be opened: {error}")
-                self._outbox.error(str(error), code=type(error).__name__)
+                    return HangUp(1011, "not opened", f"the call could not be opened: {words}")
+                self._outbox.error(
+                    f"this could not be done: {words}",
+                    type="server_error",
+                    code=type(error).__name__,
+                    event_id=event_id if isinstance(event_id, str) else None,
+                )
 
     async def _tell(self, realtime: Realtime, line: Line, model: str) -> HangUp:
         await line.has_opened.wait()

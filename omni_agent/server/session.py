@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from omni_agent.listening import Listening
+from omni_agent.listening import Listening, Patience
 from omni_agent.messages import ToolSpec
 from omni_agent.model.base import ModelProfile
 from omni_agent.server.limits import Limits
@@ -202,16 +202,12 @@ class Session:
         if session.instructions != own:
             instructions = f"{own}\n\n{session.instructions}".strip()
         voice = session.audio.output.voice
-        detection = heard.turn_detection
-        listening = Listening(turns="push-to-talk")
-        if detection is not None:
-            listening = Listening(interrupt=detection.interrupt_response)
         return Wishes(
             instructions=instructions,
             tools=() if session.tool_choice == "none" else tuple(map(_spec, session.tools)),
             voice=voice if isinstance(voice, str) and voice != self._own_voice else None,
             language=heard.transcription.language if heard.transcription is not None else None,
-            listening=listening,
+            listening=_listening(heard.turn_detection),
             speak="audio" in session.output_modalities,
         )
 
@@ -224,6 +220,9 @@ class Session:
             voice = self._now.audio.output.voice
         output = new.audio.output.model_copy(update={"voice": voice, "speed": 1.0})
         heard = new.audio.input.model_copy(update={"noise_reduction": None})
+        if heard.turn_detection is not None:  # a turn is always answered
+            answered = heard.turn_detection.model_copy(update={"create_response": True})
+            heard = heard.model_copy(update={"turn_detection": answered})
         if heard.transcription is not None:
             language = heard.transcription.language
             known = language if language in self._profile.languages else None
@@ -244,6 +243,37 @@ def tool_spec(name: str, description: str, parameters: dict[str, Any] | None) ->
     schema = {"type": "object", "properties": {}, **(parameters or {})}
     schema = {key: value for key, value in schema.items() if not key.startswith("$")}
     return ToolSpec(name, description or name.replace("_", " "), schema)
+
+
+def _listening(detection: _TurnDetection | None) -> Listening:
+    """Silence of a length that the client names ends a turn; else what was said decides too."""
+    if detection is None:
+        return Listening(turns="push-to-talk")
+    settings: dict[str, Any] = {"interrupt": detection.interrupt_response}
+    if detection.type == "semantic_vad":
+        settings |= _EAGERNESS[detection.eagerness or "auto"]
+        return Listening(**settings)
+    if detection.silence_duration_ms is not None:
+        settings["judge"] = "silence"
+        settings["silence_ms"] = _within(100, detection.silence_duration_ms, 10_000)
+    if detection.threshold is not None:
+        settings["speech_from"] = _within(0.05, detection.threshold, 0.95)
+        settings["silence_below"] = min(0.35, settings["speech_from"])
+    if detection.prefix_padding_ms is not None:
+        settings["preroll_ms"] = _within(0, detection.prefix_padding_ms, 2000)
+    return Listening(**settings)
+
+
+def _within(least: float, value: float, most: float) -> float:
+    return min(max(least, value), most)
+
+
+_EAGERNESS: dict[str, dict[str, Patience]] = {
+    "low": {"patience": Patience(least_ms=500, most_ms=4000)},
+    "medium": {},
+    "auto": {},
+    "high": {"patience": Patience(least_ms=200, most_ms=1000)},
+}
 
 
 def _spec(tool: _FunctionTool) -> ToolSpec:

@@ -15,12 +15,12 @@ from typing import Any
 import httpx
 import numpy as np
 import websockets
-from omni_agent.listening import Heed, SpeechSure, TurnOver
 from openai.types.realtime.realtime_server_event import RealtimeServerEvent
 from pydantic import TypeAdapter
 from starlette.applications import Starlette
 
 from omni_agent.agent import Agent
+from omni_agent.listening import Heed, SpeechSure, TurnOver
 from omni_agent.model.scripted import ScriptedModel
 from omni_agent.server import ServerSettings, create_app
 from omni_agent.server.serving import Server, server_of
@@ -49,6 +49,11 @@ class ToldListener:
 
     def clear(self) -> None:
         self.heeds.clear()
+
+    def heard_words(self, text: str) -> list[Heed]:
+        return []
+
+    async def prepare(self) -> None: ...
 
 
 @cache

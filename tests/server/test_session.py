@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from talking import Client, serving
+from talking import Client, ToldListener, serving
 
+from omni_agent.listening import Listening, Patience
 from omni_agent.messages import ToolSpec
 from omni_agent.tools.base import tool
 
@@ -146,3 +147,31 @@ async def test_two_tools_of_one_name_are_refused() -> None:
         assert "'look' already" in (await client.until("error"))["error"]["message"]
         await client.send("session.update", session={"tools": [{**mine, "name": "a"}] * 2})
         assert "two tools" in (await client.until("error"))["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("detection", "listening"),
+    [
+        ({"type": "server_vad"}, Listening()),
+        ({"type": "server_vad", "interrupt_response": False}, Listening(interrupt=False)),
+        (
+            {"type": "server_vad", "silence_duration_ms": 500, "prefix_padding_ms": 9000},
+            Listening(judge="silence", silence_ms=500, preroll_ms=2000),
+        ),
+        (
+            {"type": "server_vad", "threshold": 0.2},
+            Listening(speech_from=0.2, silence_below=0.2),
+        ),
+        ({"type": "semantic_vad"}, Listening()),
+        (
+            {"type": "semantic_vad", "eagerness": "high"},
+            Listening(patience=Patience(least_ms=200, most_ms=1000)),
+        ),
+        (None, Listening(turns="push-to-talk")),
+    ],
+)
+async def test_how_turns_are_told_is_up_to_the_client(detection: Any, listening: Any) -> None:
+    async with serving("Hi.") as server, server.client() as client:
+        await updated(client, audio={"input": {"turn_detection": detection}})
+        await client.asks("Hello")
+        assert ToldListener.made.settings == listening
