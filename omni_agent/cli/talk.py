@@ -24,9 +24,10 @@ from omni_agent.cli.opening import (
 )
 from omni_agent.cli.show import call_text, clean
 from omni_agent.devices import default_device
-from omni_agent.errors import SettingsError
+from omni_agent.errors import CatalogError, SettingsError
 
 if TYPE_CHECKING:
+    from omni_agent.listening import Listening
     from omni_agent.live import LiveCall
     from omni_agent.messages import ToolCall
     from omni_agent.transports.echo import EchoMode
@@ -140,20 +141,19 @@ class Talk:
         self._echo = echo
         self._keys = Keys()
         self._view: CallView
+        self._by_silence: CatalogError | None = None  # why only silence tells the end of a turn
         self._question: asyncio.Future[bool] | None = None  # may a tool run?
 
     async def run(self) -> None:
         """Until the user leaves, the call ends, or a device is gone: then DeviceError."""
-        from omni_agent.listening import Listening
         from omni_agent.transports.camera import Camera
         from omni_agent.transports.echo import HalfDuplex, echo_canceller
         from omni_agent.transports.local import LocalDevices
 
         echo = echo_canceller(self._echo)
         camera = Camera(self._camera) if self._camera is not None else None
-        listening = Listening(turns="push-to-talk" if self._push_to_talk else "auto")
         async with loaded(self._wishes, self._approve) as (agent, watch):
-            async with agent.live(listening=listening) as call:
+            async with agent.live(listening=await self._listening()) as call:
                 await call.send(respond=False)  # a new agent's prompt is read now
                 watch.close()
                 devices = LocalDevices(
@@ -175,7 +175,22 @@ class Talk:
                     async with devices:
                         if isinstance(echo, HalfDuplex):
                             self._view.says(_HALF_DUPLEX, style="dim")
+                        if self._by_silence is not None:
+                            self._view.says(_BY_SILENCE.format(self._by_silence), style="dim")
                         await self._until_over(call, devices)
+
+    async def _listening(self) -> Listening:
+        """With the ears loaded; what tells the end of a turn by its sound may not be had."""
+        from omni_agent.listening import Listening, shared_senses
+
+        if self._push_to_talk:
+            return Listening(turns="push-to-talk", judge="silence")
+        try:
+            await shared_senses(judging=True)
+        except CatalogError as why:
+            self._by_silence = why
+            return Listening(judge="silence")
+        return Listening()
 
     async def _until_over(self, call: LiveCall, devices: LocalDevices) -> None:
         tasks = [
@@ -239,3 +254,4 @@ _HALF_DUPLEX = (
     "The microphone is closed while the agent speaks, and Enter stops it. To talk over it: "
     'pip install "omni-agent[aec]", or use headphones and --headphones.'
 )
+_BY_SILENCE = "A pause of 0.7 s ends what you say, for Smart Turn cannot be had: {}"

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from omni_agent.clock import SYSTEM_CLOCK, Clock
-from omni_agent.errors import MissingExtra, UnreadableMedia
+from omni_agent.errors import MissingExtra, UnreadableMedia, UsageError
 from omni_agent.events import CallEnded, LiveEvent
 from omni_agent.media import Audio, Image, VideoFrame
 from omni_agent.transports.call import Call
+from omni_agent.virtual_clock import working
 
 _STEP = 0.02  # seconds
 
@@ -42,8 +43,9 @@ async def play_files(
 
     After the sound the microphone stays open and silent until the agent has said and done nothing
     for `quiet` seconds; the whole takes `longest` seconds at most. `reply`: a WAV to write the
-    agent's side to. Needs the clock that the call goes by. Raises MediaError for files that cannot
-    be read, MissingExtra without PyAV for a video.
+    agent's side to. `clock` is the one that the call goes by: on a `VirtualClock` all this takes
+    only as long as it is worked. Raises MediaError for files that cannot be read, MissingExtra
+    without PyAV for a video.
     """
     heard = sound if isinstance(sound, Audio) else await asyncio.to_thread(Audio.load, sound)
     frames = iter(()) if video is None else frames_of(video)
@@ -58,11 +60,16 @@ async def play_files(
     step = quiet_for = 0
     try:
         while not reading.done() and quiet_for * _STEP < quiet and step * _STEP < longest:
-            while (frame := await coming) is not None and frame.t <= step * _STEP:
-                call.see(frame, "camera")
-                coming = _ahead(frames)
+            with working(clock):
+                frame = await coming
             part = heard.samples[step * block : (step + 1) * block]
-            call.hear(Audio(part, heard.rate) if len(part) else silence)
+            try:
+                if frame is not None and frame.t <= step * _STEP:
+                    call.see(frame, "camera")
+                    coming = _ahead(frames)
+                call.hear(Audio(part, heard.rate) if len(part) else silence)
+            except UsageError:  # the call has ended
+                break
             said.append(call.output.fill(out_block))
             over = len(part) == 0 and frame is None
             is_quiet = over and call.state == "idle" and not said[-1].any()

@@ -21,6 +21,8 @@ class FakeCall:
         self.output = PlaybackBuffer(24_000, clock=clock)
         self.heard: list[Audio] = []
         self.seen: list[tuple[str, VideoFrame]] = []
+        self.hidden: list[str] = []
+        self.seen_at: list[float] = []
         self.events: asyncio.Queue[LiveEvent] = asyncio.Queue()
         self.ended = False
         self._answer_after, self._seconds, self._clock = answer_after, seconds, clock
@@ -48,6 +50,10 @@ class FakeCall:
 
     def see(self, frame: VideoFrame, source: str = "camera") -> None:
         self.seen.append((source, frame))
+        self.seen_at.append(self._clock.monotonic())
+
+    def hide(self, source: str = "camera") -> None:
+        self.hidden.append(source)
 
     def end(self) -> None:
         self.events.put_nowait(CallEnded("closed", self._clock.monotonic()))

@@ -10,35 +10,21 @@ import pytest
 from fake_call import FakeCall
 from videos import made
 
-from omni_agent.clock import FakeClock
 from omni_agent.errors import MediaError, UnreadableMedia
 from omni_agent.events import CallEnded, TextDelta
 from omni_agent.media import Audio
-from omni_agent.transports.files import Played, frames_of, play_files
+from omni_agent.transports.files import frames_of, play_files
+from omni_agent.virtual_clock import VirtualClock
 
 SPEECH = Audio(np.linspace(-0.5, 0.5, 16_000, dtype=np.float32), 16_000)
 
 
-async def played(clock: FakeClock, work: asyncio.Task[Played]) -> Played:
-    """Move the clock on as fast as everybody follows."""
-    for _ in range(5000):
-        if work.done():
-            break
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        await clock.advance(0.02)
-        if work.get_coro() is not None and clock.monotonic() % 1 < 0.02:
-            await asyncio.sleep(0.001)  # for what is decoded in threads
-    return await work
-
-
 async def test_speech_goes_in_and_the_reply_comes_out_at_its_time(tmp_path: Path) -> None:
-    clock = FakeClock()
-    call = FakeCall(answer_after=1.5, seconds=0.7, clock=clock)
     path = tmp_path / "reply.wav"
-    result = await played(
-        clock, asyncio.create_task(play_files(call, SPEECH, reply=path, quiet=1.0, clock=clock))
-    )
+    async with VirtualClock() as clock:
+        call = FakeCall(answer_after=1.5, seconds=0.7, clock=clock)
+        result = await play_files(call, SPEECH, reply=path, quiet=1.0, clock=clock)
+        assert clock.monotonic() == pytest.approx(3.2, abs=0.05)
     heard = Audio.join(call.heard).samples
     assert np.array_equal(heard[:16_000], SPEECH.samples)
     assert not heard[16_000:].any()
@@ -59,16 +45,12 @@ async def test_the_pace_is_real_on_a_real_clock(tmp_path: Path) -> None:
 
 
 async def test_a_video_is_shown_beside_the_sound(tmp_path: Path) -> None:
-    clock = FakeClock()
-    call = FakeCall(clock=clock)
     video = made(tmp_path / "kettle.mp4", seconds=2, fps=10)
-    task = asyncio.create_task(play_files(call, SPEECH, video=video, quiet=0.5, clock=clock))
-    for _ in range(20):
-        await asyncio.sleep(0.002)
-        await clock.advance(0.02)
-    assert [source for source, _ in call.seen] == ["camera"] * len(call.seen)
-    assert 2 <= len(call.seen) <= 3
-    await played(clock, task)
+    async with VirtualClock() as clock:
+        call = FakeCall(clock=clock)
+        await play_files(call, SPEECH, video=video, quiet=0.5, clock=clock)
+    assert {source for source, _ in call.seen} == {"camera"}
+    assert call.seen_at == pytest.approx([0.2 * i for i in range(10)], abs=0.021)
     times = [frame.t for _, frame in call.seen]
     assert times == pytest.approx([0.2 * i for i in range(10)], abs=0.01)
     brightness = [frame.image.pixels.mean() for _, frame in call.seen]
@@ -76,19 +58,18 @@ async def test_a_video_is_shown_beside_the_sound(tmp_path: Path) -> None:
 
 
 async def test_it_ends_with_the_call_and_at_the_longest() -> None:
-    clock = FakeClock()
-    call = FakeCall(clock=clock)
-    task = asyncio.create_task(play_files(call, SPEECH, clock=clock))
-    for _ in range(10):
-        await clock.advance(0.02)
-    call.end()
-    result = await played(clock, task)
-    assert isinstance(result.events[-1], CallEnded)
-    assert result.reply.seconds < 0.5
+    async with VirtualClock() as clock:
+        call = FakeCall(clock=clock)
+        playing = asyncio.create_task(play_files(call, SPEECH, clock=clock))
+        await clock.sleep(0.3)
+        call.end()
+        result = await playing
+        assert isinstance(result.events[-1], CallEnded)
+        assert result.reply.seconds == pytest.approx(0.3, abs=0.05)
 
-    talkative = FakeCall(answer_after=0.1, seconds=10, clock=clock)
-    task = asyncio.create_task(play_files(talkative, SPEECH, longest=3.0, clock=clock))
-    assert (await played(clock, task)).reply.seconds == pytest.approx(3.0)
+        talkative = FakeCall(answer_after=0.1, seconds=10, clock=clock)
+        result = await play_files(talkative, SPEECH, longest=3.0, clock=clock)
+        assert result.reply.seconds == pytest.approx(3.0)
 
 
 async def test_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
