@@ -119,9 +119,7 @@ class Chat:
             ),
             voice=asked.voice if asked.voice in profile.voices else None,
         )
-        conversation = agent.conversation(
-            asked.prompt_cache_key, persona=persona, history=messages.history
-        )
+        conversation = agent.conversation(persona=persona, history=messages.history)
         inputs = messages.inputs or tuple(
             Text(f"({result.name} gave: {result.content})") for result in messages.results
         )

@@ -59,7 +59,6 @@ class ChatRequest(_Part):
     tools: Annotated[list[_Tool], Field(max_length=64)] = []
     tool_choice: str | dict[str, Any] = "auto"
     n: Literal[1] | None = 1
-    prompt_cache_key: str | None = None
 
     @property
     def speaks(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from omni_agent.errors import TurnNotRemembered
+from omni_agent.errors import TurnNotRemembered, UsageError
 from omni_agent.events import Event, Reply, ToolFinished, ToolStarted, TurnFinished
 from omni_agent.messages import ToolCall, ToolResult
 from omni_agent.server.client_tools import HandedOver
@@ -92,6 +92,9 @@ class ChatTurn:
                     self._queue.put_nowait(event)
         except TurnNotRemembered as error:  # the answer was given
             self._queue.put_nowait(TurnFinished(error.reply, 0.0))
+        except asyncio.CancelledError:
+            end = UsageError("the answer was cancelled")
+            raise
         except Exception as error:
             end = error
         finally:

@@ -23,6 +23,9 @@ logger = logging.getLogger("omni_agent.server")
 
 SHORTEST_COMMIT = 100.0  # ms of sound
 
+MOST_AHEAD = 4.0
+"""Seconds of sound that a call is given at once; it drops what it is too busy for."""
+
 BEGIN = "(The user is there and waits. Greet them in a few words.)"
 """Asks for a first word, where a client wants a response before anybody has said anything."""
 
@@ -42,6 +45,7 @@ class Realtime:
         self._aside = Aside(line.agent, outbox, self._items)
         self._sound = SoundIn(line.session.sound_in)
         self._buffered_ms = 0.0  # sound since the last turn
+        self._ahead = 0.0  # seconds of sound that may not have been listened to
         self._committed = False  # sound that waits for a response to be asked for
         self._given = False  # something that nobody has answered
         self._played_ms: int | None = None  # of the reply that sounds, where the client tells
@@ -104,8 +108,14 @@ class Realtime:
                 param="audio",
             )
         self._buffered_ms += audio.seconds * 1000
-        if len(audio.samples):
-            (await self._line.opened()).hear(audio)
+        if not len(audio.samples):
+            return
+        call = await self._line.opened()
+        call.hear(audio)
+        self._ahead += audio.seconds
+        if self._ahead >= MOST_AHEAD:
+            self._ahead = 0.0
+            await call.send(respond=False)  # until all of it was listened to
 
     async def _commit(self) -> None:
         if self._buffered_ms < SHORTEST_COMMIT:

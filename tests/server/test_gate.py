@@ -6,12 +6,14 @@ from typing import Any
 import httpx
 import pytest
 import websockets
-from talking import Running, serving
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from talking import Running, agent_of, running, serving
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from omni_agent.errors import SettingsError
-from omni_agent.server import ServerSettings
+from omni_agent.server import ServerSettings, create_app
 
 TOKEN = "a-long-secret"
 
@@ -118,3 +120,20 @@ async def test_what_is_no_websocket_is_told_so() -> None:
         assert (await http.get("/v1/realtime")).status_code == 404
         with pytest.raises(websockets.InvalidStatus):
             await websockets.connect(server.url.replace("http", "ws") + "/v1/nothing")
+
+
+async def test_a_page_may_stand_beside_and_needs_no_token() -> None:
+    page = Route("/", lambda request: PlainTextResponse("a page"))
+    settings = ServerSettings(port=0, token=TOKEN)
+    agent = agent_of()
+    app = create_app({"kitchen": agent}, settings, routes=[page])
+    async with running(app, settings, agent) as server, server.http as http:
+        assert (await http.get("/")).text == "a page"
+        assert (await http.get("/", headers={"Origin": "https://evil.example"})).status_code == 403
+        assert (await http.get("/v1/models")).status_code == 401
+    await agent.close()
+
+
+def test_a_server_needs_somebody_to_serve() -> None:
+    with pytest.raises(SettingsError, match="needs an agent"):
+        create_app({})

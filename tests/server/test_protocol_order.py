@@ -212,6 +212,18 @@ async def test_push_to_talk() -> None:
             assert seconds == pytest.approx(1.0, abs=0.05)
 
 
+async def test_push_to_talk_without_a_word_gets_an_empty_answer() -> None:
+    async with serving("Yes?", transcripts=["", "Hello?"]) as server, server.client() as client:
+        await client.send("session.update", session={"audio": {"input": {"turn_detection": None}}})
+        for status in ([], ["Yes?"]):
+            await client.send("input_audio_buffer.append", audio=sound(1.0))
+            await client.send("input_audio_buffer.commit")
+            await client.send("response.create")
+            done = (await client.until("response.done"))["response"]
+            said = [item["content"][0]["transcript"] for item in done["output"]]
+            assert (done["status"], said) == ("completed", status)
+
+
 async def has_tools(client: Client, *names: str) -> None:
     parameters = {"type": "object", "properties": {"city": {"type": "string"}}}
     tools = [{"type": "function", "name": name, "parameters": parameters} for name in names]

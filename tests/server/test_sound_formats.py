@@ -100,3 +100,15 @@ async def test_a_commit_of_nothing_is_refused() -> None:
         await client.until("input_audio_buffer.cleared")
         await client.send("input_audio_buffer.commit")
         await client.until("error")
+
+
+async def test_sound_that_was_recorded_before_may_be_sent_in_one_go() -> None:
+    async with serving("Chop them.", transcripts=["How?"]) as server, server.client() as client:
+        await client.send("session.update", session={"audio": {"input": {"turn_detection": None}}})
+        for _ in range(40):
+            await client.send("input_audio_buffer.append", audio=sound(1.0))
+        await client.send("input_audio_buffer.commit")
+        await client.send("response.create")
+        await client.until("response.done")
+        heard = [p for p in server.model.sessions[0].fed if isinstance(p, Audio)]
+        assert sum(audio.seconds for audio in heard) == pytest.approx(40, abs=0.1)
