@@ -156,3 +156,10 @@ class MemoryTooNew(MemoryStoreError):
 
 class DeviceError(OmniAgentError):
     """A microphone, loudspeaker or camera is missing or was refused."""
+
+
+# --- recorded calls --------------------------------------------------------------------------
+
+
+class RecordingError(OmniAgentError, ValueError):
+    """A call cannot be recorded there, or what was recorded cannot be read."""

@@ -18,6 +18,7 @@ COMMANDS = {
     "chat": "omni_agent.cli.chat",
     "talk": "omni_agent.cli.talk",
     "serve": "omni_agent.cli.serve",
+    "replay": "omni_agent.cli.replay",
     "memory": "omni_agent.cli.memory",
     "doctor": "omni_agent.cli.doctor",
     "models": "omni_agent.cli.models",

@@ -14,6 +14,7 @@ from omni_agent.model.base import (
     ModelProfile,
     ModelSession,
     OmniModel,
+    Overhearing,
     ResponseOptions,
 )
 from omni_agent.virtual_clock import working
@@ -83,6 +84,9 @@ class _Session:
     async def discard(self) -> None:
         with working(self._clock):
             await self._session.discard()
+
+    def overhear(self) -> Overhearing | None:
+        return self._session.overhear()
 
     @property
     def caption(self) -> Transcript | None:
