@@ -62,7 +62,8 @@ class Ears:
         self._languages = self._known(languages)
         # One thread for all: CTranslate2 would only queue a second one's calls.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="ears")
-        self.hurried = 0  # listeners that wait for their last words; others' partials stand back
+        # Those that wait for their last words; others' partials stand back.
+        self.hurried: set[Listener] = set()
 
     def open(
         self,
@@ -98,7 +99,10 @@ class Ears:
 
 
 class Listener:
-    """One utterance, from `Ears.open`. Feed it, then `finish` or `cancel` it."""
+    """One utterance, from `Ears.open`. Feed it, then `finish` or `cancel` it.
+
+    One that is finished can be opened again by `reopen`, and goes on where it was.
+    """
 
     def __init__(
         self,
@@ -116,6 +120,7 @@ class Listener:
         self._inbox: list[np.ndarray] = []
         self._scheduled = False
         self._transcript: Future[Transcript] | None = None
+        self._wanted: Future[Transcript] | None = None  # the same, until the worker takes it on
         self._cancelled = False
         self._seconds = 0.0
         self._resampler: tuple[int, Any] | None = None
@@ -160,12 +165,19 @@ class Listener:
         if self._transcript is None:
             if self._resampler is not None:
                 self._enqueue(self._resampler[1].resample_chunk(_NOTHING, last=True))
+            self._ears.hurried.add(self)
             with self._lock:
-                self._transcript = Future()
-                self._ears.hurried += 1
+                self._transcript = self._wanted = Future()
             self._schedule()
         # Shielded: whoever waits may be cancelled, but the worker still owns the future.
         return await asyncio.shield(asyncio.wrap_future(self._transcript))
+
+    def reopen(self) -> None:
+        """It was not over: take more sound, and have `finish` tell the whole. Returns at once."""
+        with self._lock:
+            self._transcript = self._wanted = None
+        self._ears.hurried.discard(self)
+        self._resampler = None
 
     def cancel(self) -> None:
         """Stop: no callback comes after this. The call that runs in the worker ends by itself."""
@@ -204,7 +216,9 @@ class Listener:
             later = sound[_BATCH:]
             self._inbox = [later] if len(later) else []
             self._scheduled = bool(len(later))
-            last = None if len(later) else self._transcript
+            last = None
+            if not len(later):
+                last, self._wanted = self._wanted, None
         try:
             if self._cancelled:
                 if last is not None:
@@ -215,7 +229,7 @@ class Listener:
             self._broken = GenerationError(f"the ears broke down while transcribing: {error}")
             self._broken.__cause__ = error
         if last is not None:
-            self._ears.hurried -= 1
+            self._ears.hurried.discard(self)
             if self._broken is not None:
                 last.set_exception(self._broken)
         elif len(later):
@@ -225,7 +239,7 @@ class Listener:
         hearing = self._hearing
         hearing.take(sound)
         if last is not None:
-            last.set_result(Transcript(hearing.rest(), hearing.language))
+            last.set_result(Transcript(hearing.whole(), hearing.language))
             return
         if hearing.due() and not self._ears.hurried and len(sound) < _BATCH:
             hearing.again()

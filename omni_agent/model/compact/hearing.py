@@ -99,12 +99,11 @@ class Hearing:
         self._last = self._transcribe(len(self._frames))
         self._heard_end = self._end
 
-    def rest(self) -> str:
-        """The whole utterance, now that no more sound comes."""
-        if len(self._leftover):
-            self.take(np.zeros(FRAME - len(self._leftover), np.float32))
-        self._cut(len(self._frames))
-        return self._join("")
+    def whole(self) -> str:
+        """The utterance to its very end, so far; more of it may come all the same."""
+        if not self.settled:
+            self.again()
+        return self._join(self._last.text if self._last else "")
 
     def _cut_where_due(self) -> None:
         length, pause = len(self._frames), len(self._frames) - self._end
@@ -133,7 +132,8 @@ class Hearing:
         self._last, self._heard_end = None, 0
 
     def _transcribe(self, upto: int) -> Words:
-        samples = np.concatenate(self._frames[:upto])
+        rest = [self._leftover] if upto == len(self._frames) else []
+        samples = np.concatenate([*self._frames[:upto], *rest])
         encoded = self._whisper.encode(samples)
         self._tell_language(encoded, upto)
         prompt = self._whisper.prompt(self.language, self._hints)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from omni_agent.clock import SYSTEM_CLOCK, Clock
 from omni_agent.media import Audio
-from omni_agent.messages import Exchange, Language, ToolSpec
+from omni_agent.messages import Exchange, Language, Message, ToolSpec
 from omni_agent.model.base import ModelProfile
 from omni_agent.model.catalog import Catalog, catalog
 from omni_agent.model.compact.ears import Ears
@@ -21,6 +21,7 @@ from omni_agent.model.compact.session import CompactSession, Organs
 from omni_agent.model.compact.speech import Speech
 from omni_agent.model.compact.thinker import Progress, Thinker
 from omni_agent.model.compact.voice import Voice
+from omni_agent.model.earlier import earlier_turns, newest
 from omni_agent.model.progress import PullProgress
 
 ThinkerName = Literal["thinker-1.5b", "thinker-0.5b"]
@@ -101,8 +102,14 @@ class CompactModel:
         tools: Sequence[ToolSpec] = (),
         voice: str | None = None,
         examples: Sequence[Exchange] = (),
+        history: Sequence[Message] = (),
     ) -> CompactSession:
+        """Pictures and sound in the `history` are read and listened to again, as words. Of a long
+        one, the newest turns are taken that fill half of the context's room.
+        """
         prompt = Prompt.of(system, tools, examples)
+        room = max(0, CONTEXT_TOKENS - _tokens(prompt.fixed))
+        earlier = newest(earlier_turns(history), room // 2, _tokens)
         id = uuid.uuid4().hex
         session = CompactSession(
             self._organs,
@@ -112,7 +119,12 @@ class CompactModel:
             tool_names=frozenset(spec.name for spec in tools),
             hints=_vocabulary(tools),
         )
-        await self._organs.thinker.open_slot(id, prompt.fixed, on_progress=self._on_prefill)
+        try:
+            await self._organs.thinker.open_slot(id, prompt.fixed, on_progress=self._on_prefill)
+            await session.take_up(earlier)
+        except BaseException:
+            await session.close()
+            raise
         return session
 
     async def speak(
@@ -125,6 +137,11 @@ class CompactModel:
     async def close(self) -> None:
         for part in (self._organs.thinker, self._organs.speech, self._organs.ears):
             await asyncio.to_thread(part.close)
+
+
+def _tokens(text: str) -> int:
+    """About how many: four letters, or four thirds of a Han character, are one."""
+    return len(text.encode()) // 4
 
 
 def _vocabulary(tools: Sequence[ToolSpec]) -> tuple[str, ...]:

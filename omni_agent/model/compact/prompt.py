@@ -51,6 +51,11 @@ class Turn:
     steps: list[tuple[list[ToolCall], list[ToolResult]]] = field(default_factory=list)
     reply: str = ""
 
+    def copy(self) -> Turn:
+        """Another one, that grows by itself."""
+        steps = [(calls, [*results]) for calls, results in self.steps]
+        return Turn(self.words, [*self.notes], steps, self.reply)
+
     def take(self, results: Sequence[ToolResult]) -> None:
         """What came back: the results of the last calls, or what was wrong with a broken call."""
         if self.steps and not self.steps[-1][1]:
@@ -112,14 +117,15 @@ def _rendered(turn: Turn) -> Iterator[str]:
     if words:  # without words the assistant spoke up by itself
         yield _turn("user", words)
     for calls, results in turn.steps:
-        yield _turn("assistant", "\n".join(spell_call(c.name, c.arguments) for c in calls))
+        spelt = "\n".join(spell_call(c.name, c.arguments) for c in calls)
+        yield _turn("assistant", harmless(spelt))
         told = "\n".join(
             f"<tool_response>\n{harmless(r.content)}\n</tool_response>" for r in results
         )
         yield _turn("user", told)
     yield "<|im_start|>assistant\n"
     if turn.reply:
-        yield f"{turn.reply}<|im_end|>\n"
+        yield f"{harmless(turn.reply)}<|im_end|>\n"
 
 
 def _turn(role: str, content: str) -> str:

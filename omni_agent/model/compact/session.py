@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, assert_never
@@ -29,13 +29,15 @@ from omni_agent.messages import (
 )
 from omni_agent.model.base import Finished, MalformedCall, ModelEvent, ResponseOptions
 from omni_agent.model.compact.language import language_of
+from omni_agent.model.compact.open_input import Begun, OpenInput
 from omni_agent.model.compact.prompt import CALL_FROM, WORDS, Prompt, Turn, probability_of_call
 from omni_agent.model.compact.speech import Speech
 from omni_agent.model.compact.thinker import Completed, Sampling, Thinker
+from omni_agent.model.earlier import EarlierTurn, last_call
 from omni_agent.model.tool_gate import ToolGate, Words
 
 if TYPE_CHECKING:
-    from omni_agent.model.compact.ears import Ears, Listener
+    from omni_agent.model.compact.ears import Ears
     from omni_agent.model.compact.eyes import Eyes
 
 logger = logging.getLogger("omni_agent.model")
@@ -81,11 +83,8 @@ class CompactSession:
         self._hints = hints
         self._past: list[Turn] = []  # finished exchanges
         self._turn: Turn | None = None  # the one being answered
-        self._words: list[str] = []
-        self._notes: list[str] = []
-        self._results: list[ToolResult] = []
-        self._listener: Listener | None = None
-        self._transcript: Transcript | None = None
+        self._input = OpenInput()
+        self._begun: Begun | None = None  # what `reopen` goes back to
         self._language: Language = "en"
         self._prefilling: asyncio.Task[None] | None = None
         self._calls = 0
@@ -96,29 +95,46 @@ class CompactSession:
         match part:
             case Text():
                 self._check_length(part.text)
-                self._words.append(part.text)
+                self._input.words.append(part.text)
             case Audio():
-                self._listen(part)
+                organs = self._organs
+                self._input.hear(part, organs.ears, self._hints, self._prefill_while_listening)
             case Image():
-                self._words.append(await self._look(part))
+                self._input.words.append(await self._look(part))
             case VideoFrame():
-                self._words.append(await self._look(part.image))
+                self._input.words.append(await self._look(part.image))
             case Context():
-                self._notes.append(part.text)
+                self._input.notes.append(part.text)
             case ToolResult():
-                self._results.append(part)
+                self._input.results.append(part)
             case _:
                 assert_never(part)
+        if not isinstance(part, Context | ToolResult):
+            self._begun = None
 
     async def transcript(self) -> Transcript | None:
-        if self._listener is not None:
-            listener, self._listener = self._listener, None
-            try:
-                self._transcript = await listener.finish()
-            finally:
-                await self._stop_prefilling()
-            self._words.append(self._transcript.text)
-        return self._transcript
+        heard = await self._input.hear_out()
+        if heard is not None:
+            await self._stop_prefilling()
+        return heard
+
+    @property
+    def caption(self) -> Transcript | None:
+        return self._input.caption
+
+    async def discard(self) -> None:
+        if self._begun is None:
+            await self._stop_prefilling()
+            self._input.close()
+            self._input = OpenInput(self._input.results)
+
+    async def reopen(self) -> None:
+        await self._stop_prefilling()
+        if (begun := self._begun) is not None:
+            self._begun = None
+            self._input, self._turn = begun.input, begun.turn
+            self._past, self._calls = begun.past, begun.calls
+        self._input.notes = []
 
     # --- answering ---------------------------------------------------------------------------
 
@@ -171,26 +187,37 @@ class CompactSession:
 
     async def close(self) -> None:
         await self._stop_prefilling()
-        if self._listener is not None:
-            self._listener.cancel()
-            self._listener = None
+        self._input.close()
         self._organs.thinker.release(self._id)
 
-    # --- inside ------------------------------------------------------------------------------
+    async def take_up(self, history: Sequence[EarlierTurn]) -> None:
+        """Make these turns the conversation so far; the last may still want its answer."""
+        self._calls = last_call(history)
+        for earlier in history:
+            for part in earlier.asked:
+                await self.feed(part)
+            await self.transcript()
+            if not earlier.steps:
+                continue
+            turn = self._begin_turn(unasked=True)
+            for step in earlier.steps:
+                if step.calls:  # words before a call are not the answer
+                    turn.steps.append((step.calls, step.results))
+                else:
+                    turn.reply = step.words
+            if earlier.is_answered:
+                self._past.append(turn)
+                self._turn = None
+        self._begun = None
+        if self._past:
+            self._prefill_ahead(self._prompt.render(self._past))
 
-    def _listen(self, audio: Audio) -> None:
-        if self._listener is None:
-            self._transcript = None
-            self._listener = self._organs.ears.open(
-                hints=self._hints, on_partial=self._prefill_while_listening
-            )
-            self._prefill_while_listening("")
-        self._listener.feed(audio)
+    # --- inside ------------------------------------------------------------------------------
 
     def _prefill_while_listening(self, partial: str) -> None:
         """The words are stable so far: let the Thinker read them before the rest is spoken."""
         if self._prefilling is None or self._prefilling.done():
-            words = " ".join(filter(None, [*self._words, partial]))
+            words = " ".join(filter(None, [*self._input.words, partial]))
             self._prefill_ahead(self._prompt.opening(self._past, words))
 
     def _prefill_ahead(self, prompt: str) -> None:
@@ -218,17 +245,19 @@ class CompactSession:
 
     def _begin_turn(self, *, unasked: bool) -> Turn:
         """The turn to answer: the open one, whose tools have come back, or a new one."""
-        turn = self._turn
+        turn, given, said = self._turn, self._input, self._input.said
+        if turn is None and not said and not unasked:
+            raise UnsupportedInput("there is nothing to answer: feed text, sound or an image")
+        if said:
+            self._begun = Begun(given, turn and turn.copy(), [*self._past], self._calls)
         if turn is not None:
-            turn.take(self._results)
-            if self._words:  # the user spoke on before an answer came
-                self._words.insert(0, turn.words)
+            turn.take(given.results)
+            if said:  # the user spoke on before an answer came
+                said.insert(0, turn.words)
                 turn = None
         if turn is None:
-            if not self._words and not unasked:
-                raise UnsupportedInput("there is nothing to answer: feed text, sound or an image")
-            turn = self._turn = Turn(" ".join(self._words), notes=self._notes)
-        self._words, self._notes, self._results, self._transcript = [], [], [], None
+            turn = self._turn = Turn(" ".join(filter(None, said)), notes=given.notes)
+        self._input = OpenInput()
         return turn
 
     async def _think(
@@ -321,10 +350,11 @@ class CompactSession:
                 yield TextDelta(piece, self._organs.clock.monotonic())
 
     def _question_language(self) -> Language:
-        if self._transcript is not None and self._transcript.text:
-            self._language = self._transcript.language
-        elif self._words:
-            self._language = language_of(" ".join(self._words)) or self._language
+        heard = self._input.transcript
+        if heard is not None and heard.text:
+            self._language = heard.language
+        elif self._input.words:
+            self._language = language_of(" ".join(self._input.words)) or self._language
         return self._language
 
     def _check_length(self, text: str) -> None:
