@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import copy
 from functools import cache
 from typing import Any
 
@@ -110,6 +111,13 @@ class SoundBlocks:
     def tokens(self) -> int:
         """How many tokens the complete blocks become."""
         return sum(token_count(block.shape[1]) for block in self._blocks)
+
+    def copy(self) -> SoundBlocks:
+        """The same sound so far, which goes on by itself."""
+        other = copy(self)
+        other._mel = copy(self._mel)  # whose tensors are never written to
+        other._blocks, other._lowest = [*self._blocks], [*self._lowest]
+        return other
 
     def push(self, samples: np.ndarray) -> list[int]:
         """float32 [n] at 16 kHz → the blocks to encode, in order: changed ones and new ones."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 from omni_agent.clock import SYSTEM_CLOCK, Clock
 from omni_agent.errors import ModelError, UnsupportedInput
@@ -11,6 +11,7 @@ from omni_agent.events import Usage
 from omni_agent.media import Audio
 from omni_agent.messages import Heard, InputPart
 from omni_agent.model.base import ResponseOptions
+from omni_agent.model.earlier import EarlierTurn, last_call
 from omni_agent.model.qwen.answers import Answer, heard_of
 from omni_agent.model.qwen.gated import GatedTokens, Ungated
 from omni_agent.model.qwen.living import LivingContext, memory_told
@@ -59,7 +60,8 @@ class Dialogue:
         self._clock = clock
         self._turns = UserTurns(context, chat)
         self._answers: list[Answer] = []  # to the last turn
-        self._calls = 0
+        self._answers_before: list[Answer] = []  # to the one before
+        self._calls = self._calls_before = 0
         self._sampler: Sampler | None = None
         # Of the reply under way:
         self._reply: Reply | None = None
@@ -80,6 +82,26 @@ class Dialogue:
         """See `UserTurns.feed`."""
         self._turns.feed(part)
 
+    def discard(self) -> None:
+        """See `UserTurns.discard`."""
+        self._turns.discard()
+
+    def take_up(self, history: Sequence[EarlierTurn]) -> None:
+        """Make these turns the conversation so far; the last may still want its answer.
+
+        As in a prompt of transformers', the assistant's part is words, which the Talker reads like
+        everything else; of speech, neither keeps anything. Raises what `feed` raises.
+        """
+        chat = self._chat
+        self._calls = last_call(history)
+        for earlier in history:
+            for part in earlier.asked:
+                self._turns.feed(part)
+            for step in earlier.steps:
+                self._turns.past(chat.called(step.calls, step.words))
+                for result in step.results:
+                    self._turns.feed(result)
+
     def reply(self, options: ResponseOptions) -> Reply:
         """Prefill what is left of the turn, and get ready to answer: `advance`, then `end`.
 
@@ -91,6 +113,7 @@ class Dialogue:
             raise UnsupportedInput("there is nothing to answer: feed text, sound or an image")
         if turns.fed:
             self.spoken_to = any(isinstance(part, Audio) for part in turns.fed)
+            self._answers_before, self._calls_before = self._answers, self._calls
             self._answers = []
         cached = self.context.length
         said = [] if options.say is None else chat.encode(chat.harmless(options.say))
@@ -161,6 +184,13 @@ class Dialogue:
         del self._answers[at + 1 :]
         # A token that broke the reply was let through, and is not in the context.
         self._turns.rewind(min(self._answers[at].cut(said), self.context.length))
+
+    def reopen(self) -> None:
+        """Forget the answers to the last turn, which is open again: see `UserTurns.reopen`."""
+        if self._turns.reopen():
+            held = self.context.thinker.held
+            answers, self._calls = self._answers_before, self._calls_before
+            self._answers = answers if all(each.before in held for each in answers) else []
 
     def write_down(self) -> str:
         """Ask the model for the words of the last turn's sound; the context stays as it is."""

@@ -21,29 +21,40 @@ class IncomingSound:
 
     def __init__(self, context: ThinkerContext) -> None:
         self._context = context
-        self._held = Held("audio")
+        self.held = Held("audio")
         self._sound = SoundParts(context.senses)
-        self._closed = False
+        self._closed: SoundParts | None = None
 
     def feed(self, audio: Audio) -> Prefilled | None:
         """More sound, in chunks of any length and at any one rate; what it gave, if anything yet.
 
         Raises MediaError for a change of rate, and what `ThinkerContext.prefill` raises.
         """
-        if self._closed:
+        if self._closed is not None:
             raise UsageError("this sound was closed; a new one begins with a new IncomingSound")
         self._sound.feed(audio)
-        return self._context.put(self._held, self._sound.parts)
+        return self._context.put(self.held, self._sound.parts)
 
     def close(self, *then: Piece) -> Prefilled:
         """The sound is over: prefill its last block, and pieces behind it in the same forward."""
-        if not self._closed:
-            self._sound.close()
-            self._closed = True
-        done = self._context.put(self._held, self._sound.parts, *then)
+        if self._closed is None:
+            closed = self._sound.copy()
+            closed.close()
+            self._closed = closed
+        done = self._context.put(self.held, self._closed.parts, *then)
         if done is None:
             raise UsageError("this sound was closed already")
         return done
+
+    def reopen(self) -> Prefilled | None:
+        """It was not over: forget its end and all that came behind, and be as before `close`.
+
+        What it gave, if blocks that are in the context must be as they were before its end.
+        """
+        self._closed = None
+        self._sound.reopen()
+        self._context.reopen(self.held, self._sound.parts)
+        return self._context.put(self.held, self._sound.parts)
 
 
 class IncomingVideo:
@@ -54,9 +65,9 @@ class IncomingVideo:
 
     def __init__(self, context: ThinkerContext, *, sounding: bool) -> None:
         self._context = context
-        self._held = Held("video")
+        self.held = Held("video")
         self._clip = ClipParts(context.senses, sounding=sounding)
-        self._closed = False
+        self._closed: ClipParts | None = None
 
     def feed(self, part: VideoFrame | Audio) -> Prefilled | None:
         """A frame, or sound; the sound begins at the video's 0 s.
@@ -64,20 +75,28 @@ class IncomingVideo:
         Raises MediaError for a frame that is not later than the one before, and for sound that was
         not announced or changes its rate; MediaTooLarge; and what `ThinkerContext.prefill` raises.
         """
-        if self._closed:
+        if self._closed is not None:
             raise UsageError("this video was closed; a new one begins with a new IncomingVideo")
         if isinstance(part, VideoFrame):
             self._clip.frame(part.image, part.t)
         else:
             self._clip.sound(part)
-        return self._context.put(self._held, self._clip.parts)
+        return self._context.put(self.held, self._clip.parts)
 
     def close(self, *then: Piece) -> Prefilled:
         """The video is over: prefill what is left of it, and pieces behind it."""
-        if not self._closed:
-            self._clip.close()
-            self._closed = True
-        done = self._context.put(self._held, self._clip.parts, *then)
+        if self._closed is None:
+            closed = self._clip.copy()
+            closed.close()
+            self._closed = closed
+        done = self._context.put(self.held, self._closed.parts, *then)
         if done is None:
             raise UsageError("this video was closed already")
         return done
+
+    def reopen(self) -> Prefilled | None:
+        """As `IncomingSound.reopen`."""
+        self._closed = None
+        self._clip.reopen()
+        self._context.reopen(self.held, self._clip.parts)
+        return self._context.put(self.held, self._clip.parts)

@@ -12,8 +12,9 @@ from typing import Literal, Protocol
 
 from omni_agent.clock import SYSTEM_CLOCK, Clock
 from omni_agent.errors import SettingsError, UnsupportedInput
-from omni_agent.messages import Exchange, ToolSpec
+from omni_agent.messages import Exchange, Message, ToolSpec
 from omni_agent.model.base import ModelProfile
+from omni_agent.model.earlier import earlier_turns, newest
 from omni_agent.model.progress import PullProgress
 from omni_agent.model.qwen.codec_windows import Solver
 from omni_agent.model.qwen.dialogue import Dialogue
@@ -164,8 +165,14 @@ class QwenModel:
         tools: Sequence[ToolSpec] = (),
         voice: str | None = None,
         examples: Sequence[Exchange] = (),
+        history: Sequence[Message] = (),
     ) -> QwenSession:
-        """Raises SettingsError for a voice that the checkpoint does not have."""
+        """Of a long `history`, the newest turns are taken whose words fill half of the room.
+
+        Raises SettingsError for a voice that the checkpoint does not have and for a history that
+        cannot have been; and what feeding the history raises: MediaError, ContextFull.
+        """
+        earlier = earlier_turns(history)
 
         def opened() -> QwenSession:
             chosen = self._voice(voice)
@@ -179,6 +186,14 @@ class QwenModel:
                 preview=self._first_codes == 12,
                 clock=self._clock,
             )
+            try:
+                chat = self._loaded.chat
+                dialogue.take_up(
+                    newest(earlier, context.room // 2, lambda text: len(chat.encode(text)))
+                )
+            except BaseException:
+                self._take_back(dialogue, fixed)
+                raise
             return QwenSession(
                 dialogue,
                 self._worker,

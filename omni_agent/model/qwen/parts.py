@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -149,7 +150,10 @@ class Senses:
 
 
 class SoundParts:
-    """A sound's parts, growing with it. A part of `parts` that changes is another object then."""
+    """A sound's parts, growing with it. A part of `parts` that changes is another object then.
+
+    A sound that may yet go on is closed by closing a copy; `reopen` then says that it does.
+    """
 
     def __init__(self, senses: Senses) -> None:
         self._senses = senses
@@ -158,6 +162,14 @@ class SoundParts:
 
     def feed(self, audio: Audio) -> None:
         self._take(self._ear.feed(audio))
+
+    def copy(self) -> SoundParts:
+        other = copy(self)
+        other._ear, other.parts = self._ear.copy(), [*self.parts]
+        return other
+
+    def reopen(self) -> None:
+        self._ear.reopen()
 
     def close(self) -> None:
         self._take(self._ear.close())
@@ -177,7 +189,7 @@ class ClipParts:
     when its chunk ends is seen as a pair of itself. So at an even number of frames in 2 s, or with
     all frames fed before the sound, the layout is that of the whole clip.
 
-    All frames are scaled to what the first one's size gives.
+    All frames are scaled to what the first one's size gives. `copy` and `reopen` are as for sound.
     """
 
     def __init__(self, senses: Senses, *, sounding: bool) -> None:
@@ -211,6 +223,16 @@ class ClipParts:
         if self._ear is None:
             raise MediaError("this video was begun without sound, and sound was fed to it")
         self._take(self._ear.feed(audio))
+
+    def copy(self) -> ClipParts:
+        other = copy(self)
+        other._ear = None if self._ear is None else self._ear.copy()
+        other._ahead, other._blocks, other.parts = [*self._ahead], [*self._blocks], [*self.parts]
+        return other
+
+    def reopen(self) -> None:
+        if self._ear is not None:
+            self._ear.reopen()
 
     def close(self) -> None:
         if self._ear is not None:
@@ -288,6 +310,7 @@ class _Ear:
         self._senses = senses
         self._blocks = SoundBlocks()
         self._resampler: Resampler | None = None
+        self._resampled: list[Audio] = []  # what it was given, all the while
         self._due: set[int] = set()  # blocks to encode; they stay due if that fails
 
     @property
@@ -298,8 +321,23 @@ class _Ear:
         """The blocks that are new or have changed. Raises MediaError for a change of rate."""
         if self._resampler is None:
             self._resampler = Resampler(audio.rate, RATE)
+        if audio.rate != RATE:
+            self._resampled.append(audio)
         self._due.update(self._blocks.push(self._resampler.push(audio).samples))
         return self._encode()
+
+    def copy(self) -> _Ear:
+        """Another one that was fed the same. When it is closed, this one must be reopened."""
+        other = copy(self)
+        other._blocks, other._due = self._blocks.copy(), {*self._due}
+        return other
+
+    def reopen(self) -> None:
+        """Have the resampler, which a copy has flushed, as it was: it is given all once more."""
+        if self._resampler is not None and self._resampled:
+            self._resampler = Resampler(self._resampler.from_rate, RATE)
+            for audio in self._resampled:
+                self._resampler.push(audio)
 
     def close(self) -> dict[int, Part]:
         if self._resampler is not None:

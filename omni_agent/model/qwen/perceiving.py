@@ -31,6 +31,11 @@ class OpenMedium:
     def has_sound(self) -> bool:
         return Audio in self._kinds
 
+    @property
+    def is_in(self) -> bool:
+        """Whether it is still in the context, of which it may have been dropped."""
+        return self._incoming is not None and self._incoming.held in self._context.thinker.held
+
     def feed(self, part: Audio | VideoFrame) -> None:
         """Raises what `IncomingVideo.feed` raises."""
         if isinstance(part, VideoFrame):
@@ -53,6 +58,14 @@ class OpenMedium:
         done = self._incoming.close(*then)
         self._context.note(done)
         return done
+
+    def reopen(self) -> None:
+        """It was not over: take more of it. All that came behind it leaves the context."""
+        assert self._incoming is not None, "a medium begins with something"
+        try:
+            self._context.note(self._incoming.reopen())
+        finally:
+            self._context.cut(self._context.length)  # for the Talker, too
 
     def _begin_anew(self) -> None:
         if self._incoming is not None:  # it is what the context ends with

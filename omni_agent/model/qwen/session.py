@@ -85,6 +85,17 @@ class QwenSession:
     async def rewind(self, heard: Heard) -> None:
         await self._run(lambda: self._dialogue.rewind(heard))
 
+    async def reopen(self) -> None:
+        self._written_down = True
+        await self._run(self._dialogue.reopen)
+
+    async def discard(self) -> None:
+        await self._run(self._dialogue.discard)
+
+    @property
+    def caption(self) -> Transcript | None:
+        return None
+
     async def close(self) -> None:
         if not self._closed:
             self._closed = True

@@ -200,6 +200,18 @@ class ThinkerContext:
             held.cut_off = held.start >= length
         self._back_to(length)
 
+    def reopen(self, last: Held, parts: Sequence[Part]) -> None:
+        """Forget what came behind `last`, a piece that is in the context, and what of it is not the
+        first of `parts`; then it can grow again by `put`.
+        """
+        at = self.held.index(last)
+        same = 0
+        while same < min(len(last.parts), len(parts)) and last.parts[same] is parts[same]:
+            same += 1
+        for held in self.held[at + 1 :]:
+            held.cut_off = True
+        self._back_to(last.start + sum(len(part) for part in parts[:same]))
+
     def drop_media(self, tokens: int, instead: Sequence[int] = ()) -> Prefilled | None:
         """Make room for `tokens`: drop the oldest sounds, pictures and videos, keep the words.
 

@@ -108,9 +108,11 @@ class ChatTokens:
         return self.whole_turn("user", "\n".join(told))
 
     def called(self, calls: Sequence[ToolCall], words: str = "") -> list[int]:
-        """An assistant turn that lies in the past: words, then calls."""
-        spelt = (f"<tool_call>\n{spell_call(call)}\n</tool_call>" for call in calls)
-        return self.whole_turn("assistant", "\n".join([words, *spelt] if words else spelt))
+        """An assistant turn that lies in the past: words, then calls, if there were any."""
+        said = [self.harmless(words)] if words else []
+        for call in calls:
+            said.append(f"<tool_call>\n{self.harmless(spell_call(call))}\n</tool_call>")
+        return self.whole_turn("assistant", "\n".join(said))
 
     @property
     def reply_begin(self) -> list[int]:

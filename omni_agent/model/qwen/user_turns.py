@@ -7,6 +7,8 @@ in as they come. What is left when a turn ends is due, and goes into one forward
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass
 
 from omni_agent.errors import ContextFull, ModelError
 from omni_agent.media import Audio, Image, VideoFrame
@@ -19,6 +21,22 @@ from omni_agent.model.qwen.thinker import Held, Prefilled
 from omni_agent.model.qwen.tokens import ChatTokens, Turn
 
 FORGOTTEN = "(Something was heard or seen here that is no longer kept.)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A turn as it was when it was ended. `last`: what the context ended with, if that was of it;
+    `before`: what the turn before it begins with.
+    """
+
+    turn: Turn
+    medium: OpenMedium | None
+    due: list[Piece]
+    closing: list[Piece]
+    fed: list[Text | Audio | Image | VideoFrame]
+    results: list[ToolResult]
+    last: Held | None
+    before: Held | None
 
 
 class UserTurns:
@@ -40,6 +58,7 @@ class UserTurns:
         self._is_new = False  # nothing of the turn is in the context yet
         self._begin: Held | None = None  # what it begins with there, until it is answered
         self._begins: list[Held] = []  # of all turns
+        self._asked: _Asked | None = None  # the turn that was ended last, if it can be reopened
 
     def feed(self, part: InputPart) -> None:
         """Take something in, and prefill what can be.
@@ -53,6 +72,7 @@ class UserTurns:
             case Context():
                 self._notes.append(part.text)
             case _:
+                self._asked = None
                 try:
                     with memory_told():
                         self._take(part, self._turn or self._open())
@@ -64,6 +84,7 @@ class UserTurns:
     def end(self) -> None:
         """What the turn has left, and what tools gave back, becomes due."""
         if self._turn is not None:
+            self._asked = self._as_it_is(self._turn)
             if self._notes:
                 self._turn.text("\n(" + "\n".join(self._notes) + ")")
             self._due.append(TextPiece(self._turn.end()))
@@ -104,9 +125,45 @@ class UserTurns:
 
     def give_up(self) -> None:
         """Forget the turn that has no answer yet."""
+        self._asked = None
         if self._begin is not None:
             self._context.cut(self._begin.start)
         self._forget_turn()
+
+    def discard(self) -> None:
+        """Forget the turn that is open, but not what tools gave back."""
+        if self._asked is None:
+            results = self.results
+            self.give_up()
+            self.results = results
+
+    def past(self, tokens: Sequence[int]) -> None:
+        """Something the assistant said or called after this, in an earlier conversation."""
+        self._is_new = self._is_new or not (self._turn or self.results)
+        self.end()
+        with memory_told():
+            self.prefill(TextPiece(tokens))
+            self._context.catch_up()
+        self.answered()
+        self._asked = None
+
+    def reopen(self) -> bool:
+        """Have the turn that was ended last open again as it was, but without its notes; whether
+        there was one. All that came behind it leaves the context.
+
+        Raises ContextFull and GenerationError, after which the turn is as if it had never been.
+        """
+        self._notes = []
+        if (asked := self._asked) is None:
+            return False
+        try:
+            with memory_told():
+                self._reopen(asked)
+        except ModelError:
+            self.give_up()
+            raise
+        self._asked = None
+        return True
 
     def rewind(self, length: int) -> None:
         """Cut the context to where the assistant's last words end; the open turn begins anew."""
@@ -124,6 +181,40 @@ class UserTurns:
         self._turn = self._chat.turn("user")
         self._is_new, self._begin = True, None
         return self._turn
+
+    def _as_it_is(self, turn: Turn) -> _Asked:
+        held = self._context.thinker.held
+        return _Asked(
+            copy(turn),
+            self._medium,
+            [*self._due],
+            self.closing,
+            self.fed,
+            self.results,
+            None if self._is_new else held[-1],
+            self._begins[-1] if self._begins and self._is_new else None,
+        )
+
+    def _reopen(self, asked: _Asked) -> None:
+        self._turn, self._medium, self._due = asked.turn, asked.medium, asked.due
+        self.fed, self.results, self.closing = asked.fed, asked.results, asked.closing
+        self._is_new = asked.last is None
+        if asked.last is None:
+            if self._begins and self._begins[-1] is not asked.before:
+                self._context.cut(self._begins.pop().start)
+                self.closing = []  # it stands before the turn
+            return
+        self._begin = self._begins[-1]
+        if asked.medium is not None and asked.medium.is_in:
+            asked.medium.reopen()
+        elif asked.medium is None and asked.last in self._context.thinker.held:
+            self._context.cut(asked.last.start + asked.last.length)
+        else:  # something of it had to leave the full context: take it in anew
+            self._context.cut(self._begin.start)
+            self._forget_turn()
+            for part in asked.fed:
+                self.feed(part)
+            self.results = asked.results
 
     def _forget_turn(self) -> None:
         self._turn = self._medium = self._begin = None
