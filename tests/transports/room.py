@@ -47,19 +47,25 @@ def through(
     card_block: int = 480,
     chunk: int = 320,
     stalls: Iterator[float] | None = None,
+    card_stalls: Iterator[float] | None = None,
 ) -> Audio:
     """Both streams as two sound cards deliver them, the agent's at 24 kHz in blocks of its own.
 
-    `stalls`: how many seconds late each chunk of the microphone is worked on.
+    `stalls`: how many seconds late each chunk of the microphone is worked on; `card_stalls`: how
+    late each block of the loudspeaker is told.
     """
     loud = Resampler(RATE, 24_000).push(agent, last=True).samples
     cleaned: list[Audio] = []
     waiting: list[np.ndarray] = []
     played = 0
-    busy_until = 0.0
+    busy_until = card_busy_until = 0.0
     for begins in range(0, len(microphone.samples) - chunk + 1, chunk):
         now = (begins + chunk) / RATE
         while played / 24_000 <= now:  # a block is handed over before it begins to sound
+            if card_stalls is not None:
+                card_busy_until = max(card_busy_until, played / 24_000 + next(card_stalls))
+            if now < card_busy_until:
+                break
             canceller.played(Audio(loud[played : played + card_block], 24_000))
             played += card_block
         waiting.append(microphone.samples[begins : begins + chunk])

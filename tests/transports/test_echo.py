@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -77,12 +78,23 @@ def test_the_user_is_heard_over_the_agent(vad: Vad, reply: Audio) -> None:
 
 def test_a_busy_process_and_odd_blocks_change_nothing(vad: Vad, reply: Audio) -> None:
     rng = np.random.default_rng(3)
-    late = iter(
-        lambda: float(rng.choice([0, 0, 0, 0.01, 0.15], p=[0.3, 0.3, 0.3, 0.09, 0.01])), 9.0
-    )
+
+    def late() -> Iterator[float]:
+        while True:
+            yield float(rng.choice([0, 0.01, 0.04, 0.15], p=[0.8, 0.1, 0.08, 0.02]))
+
     microphone = heard_in(response(delay=0.1), reply)
-    cleaned = through(canceller(), reply, microphone, card_block=1024, chunk=512, stalls=late)
+    cleaned = through(
+        canceller(),
+        reply,
+        microphone,
+        card_block=1024,
+        chunk=512,
+        stalls=late(),
+        card_stalls=late(),
+    )
     assert not speech_in(cleaned, vad).any()
+    assert level(after(4, cleaned)) < level(after(4, microphone)) - 25
 
 
 def test_a_second_reply_needs_no_learning(vad: Vad, reply: Audio) -> None:
@@ -126,18 +138,51 @@ def test_the_best_that_is_installed_is_chosen(monkeypatch: pytest.MonkeyPatch) -
 # --- the reference --------------------------------------------------------------------------
 
 
-def test_the_reference_is_given_in_whole_frames_and_once() -> None:
+def ramp(begin: int, end: int) -> Audio:
+    return Audio(np.arange(begin, end, dtype=np.float32) / RATE, RATE)
+
+
+def test_frame_for_frame_belongs_together_however_late_they_come() -> None:
     reference = Reference()
-    count = np.arange(500, dtype=np.float32) / 500
-    reference.push(Audio(count, RATE))
-    assert np.array_equal(reference.take().ravel(), count[:480])
-    assert reference.take().shape == (0, 160)
-    reference.push(Audio(count[:140], RATE))
-    assert np.array_equal(reference.take().ravel(), np.append(count[480:], count[:140]))
+    assert reference.frame(patient=True) is None
+    reference.push(ramp(0, 500))
+    frames = [reference.frame(patient=True) for _ in range(3)]
+    assert np.array_equal(np.concatenate(frames), ramp(0, 480).samples)  # type: ignore[arg-type]
+    assert reference.frame(patient=True) is None
+    reference.push(ramp(500, 640))
+    assert np.array_equal(reference.frame(patient=True), ramp(480, 640).samples)  # type: ignore[arg-type]
+
+
+def test_a_loudspeaker_that_gives_nothing_for_long_is_silent() -> None:
+    reference = Reference()
+    silence = reference.frame(patient=False)
+    assert silence is not None
+    assert not silence.any()
+
+
+def test_what_was_played_before_the_microphone_opened_is_forgotten() -> None:
+    reference = Reference()
+    reference.push(ramp(0, 8000))
+    assert reference.frame(patient=True) is None
+
+
+def test_a_loudspeaker_whose_clock_runs_fast_does_not_get_ahead() -> None:
+    reference = Reference()
+    reference.frame(patient=True)
+    for _ in range(20_000):
+        reference.push(Audio(np.ones(161, np.float32), RATE))
+        reference.frame(patient=True)
+    assert len(reference.all()) < 0.2 * RATE
 
 
 def test_a_loudspeaker_without_a_microphone_fills_no_memory() -> None:
     reference = Reference()
     for _ in range(200):
         reference.push(Audio(np.ones(24_000, np.float32), 24_000))
-    assert reference.take().size <= 10 * RATE
+    assert len(reference.all()) <= 10 * RATE
+
+
+def test_the_microphone_is_held_back_for_an_eighth_of_a_second_at_most() -> None:
+    one = canceller()
+    given = sum(one.cleaned(Audio.silence(0.02, RATE)).seconds for _ in range(100))
+    assert 2.0 - given == pytest.approx(0.12, abs=0.02)

@@ -47,7 +47,7 @@ async def speaking_up(
 ) -> AsyncIterator[tuple[list[LiveEvent], SoundCards]]:
     """The agent says its reply into the room."""
     monkeypatch.setattr(scripted, "_Tone", Mouth)
-    cards = SoundCards(loudspeaker=16_000, room=response(delay=0.06))
+    cards = SoundCards(loudspeaker=16_000, room=response(delay=0.2))
     monkeypatch.setitem(sys.modules, "sounddevice", cards)
     agent = Agent("Cook.", model=ScriptedModel("Yes?", audio=True, transcripts=["wait"] * 9))
     events: list[LiveEvent] = []
