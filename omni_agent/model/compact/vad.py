@@ -51,14 +51,18 @@ class VadStream:
 
     def push(self, frames: np.ndarray) -> list[bool]:
         """float32 [n, 512] → for each frame whether it is speech."""
+        verdicts = []
+        for probability in self.probabilities(frames):
+            self._speaking = bool(probability >= (_STAY if self._speaking else _ENTER))
+            verdicts.append(self._speaking)
+        return verdicts
+
+    def probabilities(self, frames: np.ndarray) -> np.ndarray:
+        """float32 [n, 512] → float32 [n]: how likely each frame is speech."""
         sound = np.concatenate([self._context, frames.ravel()])
         rows = np.lib.stride_tricks.sliding_window_view(sound, _CONTEXT + FRAME)[::FRAME]
         probabilities, self._h, self._c = self._run(
             None, {"input": np.ascontiguousarray(rows), "h": self._h, "c": self._c}
         )
         self._context = sound[-_CONTEXT:]
-        verdicts = []
-        for probability in probabilities.ravel():
-            self._speaking = bool(probability >= (_STAY if self._speaking else _ENTER))
-            verdicts.append(self._speaking)
-        return verdicts
+        return np.asarray(probabilities, np.float32).ravel()

@@ -1,0 +1,109 @@
+"""A sound that may be speech, from its first sign until it is clear what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from omni_agent.listening.heeds import Heed, SpeechGone, SpeechLikely, SpeechMaybe, SpeechSure
+from omni_agent.listening.hums import Onset
+from omni_agent.listening.settings import Listening
+from omni_agent.listening.short_words import Meaning
+from omni_agent.listening.windows import WINDOW_MS, Window
+
+_SPEECH = 4  # windows of speech that are a click no more, while the agent is silent
+_GONE = 5  # silent windows after which a sound that was no words is over,
+_SHORT_GONE = 10  # and one that was words
+_LIKELY = {3: 1.5, 4: 0.5, 5: 0.5}
+_LIKELY_LATER = 0.5
+"""Log odds for words from which they are likely, by the windows that were heard."""
+_HUMMING = 40  # windows after which the reply need not be softer for a hum
+_FRESH = 8  # windows of speech after a word of assent that may be likely again
+
+
+class Burst:
+    """`before`: the windows before it, for the noise in them.
+
+    While the agent speaks it has to sound like words and to last; else speech is enough, for a hum
+    is an answer too.
+    """
+
+    def __init__(self, first: Window, before: Sequence[np.ndarray], settings: Listening) -> None:
+        self.start_ms = first.start_ms
+        self.end_ms = first.end_ms
+        self.is_over = False
+        self._cuts_in = first.speaking
+        self._needed = max(1, round(settings.interrupt_ms / WINDOW_MS))
+        self._onset = Onset(before) if self._cuts_in else None
+        self._spoken = self._silent = self._worded = 0
+        self._is_likely = self._is_let_go = False
+        self._not_before = 0
+
+    def begin(self, first: Window) -> list[Heed]:
+        return [SpeechMaybe(self.start_ms), *self.hear(first)]
+
+    def hear(self, window: Window) -> list[Heed]:
+        if window.speech:
+            self._spoken += 1
+            self._silent = 0
+            self.end_ms = window.end_ms
+        else:
+            self._silent += 1
+        if self._onset is None:
+            return self._plain()
+        return self._while_agent_speaks(window, self._onset)
+
+    def means(self, meaning: Meaning) -> list[Heed]:
+        """The words of it have been understood."""
+        match meaning:
+            case "cuts in":
+                return self._sure()
+            case "follows" if self._onset is not None:
+                self._is_likely = False
+                self._not_before, self._spoken, self._worded = _FRESH, 0, 0
+                return self._let_go()
+            case _:
+                return []
+
+    def _plain(self) -> list[Heed]:
+        if self._spoken >= _SPEECH:
+            return self._sure()
+        return self._gone() if self._silent >= _GONE else []
+
+    def _while_agent_speaks(self, window: Window, onset: Onset) -> list[Heed]:
+        heeds: list[Heed] = []
+        if window.speech:
+            onset.add(window.frame, window.probability)
+            score = onset.score()
+            self._worded += score > 0
+            wanted = _LIKELY.get(self._spoken, _LIKELY_LATER)
+            heard_enough = self._spoken >= max(3, self._not_before)
+            if not self._is_likely and heard_enough and score >= wanted:
+                self._is_likely = True
+                heeds.append(SpeechLikely(self.start_ms))
+            is_long = self._spoken >= self._needed and self._worded * 2 >= self._spoken
+            if self._is_likely and is_long:
+                return [*heeds, *self._sure()]
+            if self._spoken == _HUMMING:
+                self._is_likely = False
+                heeds += self._let_go()
+        elif self._silent >= (_SHORT_GONE if self._is_likely else _GONE):
+            # The agent has finished meanwhile: a short word is an answer to it.
+            return self._sure() if self._is_likely and not window.speaking else self._gone()
+        return heeds
+
+    def _sure(self) -> list[Heed]:
+        self.is_over = True
+        return [SpeechSure(self.start_ms)]
+
+    def _gone(self) -> list[Heed]:
+        self.is_over = True
+        return self._let_go()
+
+    def _let_go(self) -> list[Heed]:
+        """The reply may go on, though the sound may last."""
+        if self._is_let_go and not self._is_likely:
+            return []
+        self._is_let_go = True
+        return [SpeechGone(self.end_ms)]
