@@ -28,6 +28,7 @@ from omni_agent.messages import (
     Transcript,
 )
 from omni_agent.model.base import Finished, MalformedCall, ModelEvent, ResponseOptions
+from omni_agent.model.compact.aside import Aside
 from omni_agent.model.compact.language import language_of
 from omni_agent.model.compact.open_input import Begun, OpenInput
 from omni_agent.model.compact.prompt import CALL_FROM, WORDS, Prompt, Turn, probability_of_call
@@ -121,6 +122,9 @@ class CompactSession:
     @property
     def caption(self) -> Transcript | None:
         return self._input.caption
+
+    def overhear(self) -> Aside:
+        return Aside(self._organs.ears.open(hints=self._hints))
 
     async def discard(self) -> None:
         if self._begun is None:

@@ -96,6 +96,9 @@ class QwenSession:
     def caption(self) -> Transcript | None:
         return None
 
+    def overhear(self) -> None:
+        return None
+
     async def close(self) -> None:
         if not self._closed:
             self._closed = True
