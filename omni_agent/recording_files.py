@@ -116,8 +116,9 @@ class RecordingFiles:
         seconds = self._last - self._began
         try:
             if whole:
+                longest = max(seconds, *(side.wav.samples / side.wav.rate for side in sides))
                 for side in sides:
-                    side.wav.extend(round(seconds * side.wav.rate))
+                    side.wav.extend(round(longest * side.wav.rate))
                 self._about |= {"title": self._title[:_TITLE], "seconds": seconds}
                 self._tell()
         finally:
@@ -217,14 +218,14 @@ class _Side:
         self.wav = wav
         self._began = began
         self._gap = gap
-        self._next = 0
+        self._next: int | None = None
 
     def add(self, samples: np.ndarray, begins: float) -> int:
         """Sound that began at this time; the sample from which on it lies."""
-        place = round((begins - self._began) * self.wav.rate)
-        if place - self._next > self._gap * self.wav.rate:
-            self._next = place
-        at, self._next = self._next, self._next + len(samples)
+        at = max(0, round((begins - self._began) * self.wav.rate))
+        if self._next is not None and at - self._next <= self._gap * self.wav.rate:
+            at = self._next
+        self._next = at + len(samples)
         self.wav.write(at, samples)
         return at
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from omni_agent.clock import Clock
 from omni_agent.errors import OmniAgentError, UsageError
-from omni_agent.events import LiveEvent
+from omni_agent.events import Interrupted, LiveEvent, Trouble, TurnFinished, TurnStarted
 from omni_agent.model.on_clock import OnClock
 from omni_agent.model.scripted import ScriptedModel
 from omni_agent.persona import Persona
@@ -51,7 +51,7 @@ async def replay(
     """The events of the same call with this agent; on a virtual clock, it starts at the same time.
 
     `persona`: that of the call, where its tools are needed; a recording knows only their names.
-    `finish`: an answer that is still going on at the recorded end is waited for. A virtual clock
+    `finish`: an answer that is still being made at the recorded end is waited for. A virtual clock
     stands still while an event is handled. Raises UsageError for a virtual clock that cannot see
     when the model works, RecordingError for a recording that cannot be read.
     """
@@ -60,9 +60,11 @@ async def replay(
         options = recording.settings.options(persona)
         shift = clock.monotonic() - recording.began
         async with agent.live(**options) as call:
-            feeding = asyncio.create_task(_Feed(call, recording, clock, shift).run(finish=finish))
+            feed = _Feed(call, recording, clock, shift)
+            feeding = asyncio.create_task(feed.run(finish=finish))
             try:
                 async for event in call:
+                    feed.saw(event)
                     with working(clock):
                         yield event
                 await feeding
@@ -92,6 +94,17 @@ class _Feed:
         self._clock = clock
         self._shift = shift
         self._asking: set[asyncio.Task[object]] = set()
+        self._answers = False
+
+    def saw(self, event: LiveEvent) -> None:
+        """Told every event of the call."""
+        match event:
+            case TurnStarted():
+                self._answers = True
+            case TurnFinished() | Interrupted() | Trouble():
+                self._answers = False
+            case _:
+                pass
 
     async def run(self, *, finish: bool) -> None:
         try:
@@ -167,9 +180,11 @@ class _Feed:
             logger.error("an input failed", exc_info=error)
 
     async def _finished(self) -> None:
-        """Until nothing is said or done any more; the loudspeaker goes on taking."""
+        """Until the answer under way is made; the loudspeaker goes on taking."""
         upto = self._clock.monotonic() + _FINISHING
-        while self._call.state != "idle" and self._clock.monotonic() < upto:
+        while self._clock.monotonic() < upto:
+            if not self._answers and self._call.state not in ("thinking", "acting"):
+                return
             if self._recording.settings.player == "own":
                 self._call.output.fill(round(_STEP * self._call.output_rate))
             await self._clock.sleep(_STEP)

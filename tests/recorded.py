@@ -48,9 +48,9 @@ class Later:
 
 @asynccontextmanager
 async def recorded_call(
-    agent: Agent, folder: Path, settings: CallSettings | None = None
+    agent: Agent, folder: Path, settings: CallSettings | None = None, *, read: bool = True
 ) -> AsyncIterator[tuple[LiveCall, list[LiveEvent]]]:
-    """A call that is being recorded, and its events as they come."""
+    """A call that is being recorded, and its events as they come if they are to be read."""
     settings = settings or CallSettings()
     later = Later()
     events: list[LiveEvent] = []
@@ -65,14 +65,15 @@ async def recorded_call(
             clock=agent.clock,
         )
 
-        async def read() -> None:
+        async def read_all() -> None:
             async for event in call:
                 events.append(event)
 
-        reading = asyncio.create_task(read())
+        reading = asyncio.create_task(read_all()) if read else None
         yield call, events
         await call.close()
-        await reading
+        if reading is not None:
+            await reading
 
 
 class Room:

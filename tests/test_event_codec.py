@@ -127,7 +127,10 @@ def test_a_field_that_came_later_may_be_missing() -> None:
         ({"type": "TurnBegun"}, "no event 'TurnBegun'"),
         ({"turn": 1}, "no event None"),
         ({"type": "TurnStarted", "t": 1.0}, "TurnStarted lacks 'turn'"),
-        ({"type": "TurnStarted", "turn": "1", "t": 1.0}, "TurnStarted.turn is '1', and not a whole number"),
+        (
+            {"type": "TurnStarted", "turn": "1", "t": 1.0},
+            "TurnStarted.turn is '1', and not a whole number",
+        ),
         ({"type": "TurnStarted", "turn": 1, "t": None}, "TurnStarted.t is None"),
         ({"type": "TurnStarted", "turn": 1, "t": 1.0, "who": 2}, "TurnStarted has no 'who'"),
         ({"type": "StateChanged", "state": "asleep", "before": "idle", "t": 1.0}, "one of 'idle'"),

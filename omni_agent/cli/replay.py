@@ -97,7 +97,7 @@ def _list(folder: Path, console: Console) -> None:
         table.add_column(column, no_wrap=column != "title", overflow="fold")
     for call in recordings(folder):
         table.add_row(
-            Text(str(call.folder)),
+            Text(clean(call.folder.name)),
             f"{call.began_at.astimezone():%Y-%m-%d %H:%M}",
             f"{int(call.seconds) // 60}:{int(call.seconds) % 60:02}",
             Text(clean(call.agent)),
