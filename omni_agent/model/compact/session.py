@@ -32,6 +32,7 @@ from omni_agent.model.compact.aside import Aside
 from omni_agent.model.compact.language import language_of
 from omni_agent.model.compact.open_input import Begun, OpenInput
 from omni_agent.model.compact.prompt import CALL_FROM, WORDS, Prompt, Turn, probability_of_call
+from omni_agent.model.compact.sight import Sight
 from omni_agent.model.compact.speech import Speech
 from omni_agent.model.compact.thinker import Completed, Sampling, Thinker
 from omni_agent.model.earlier import EarlierTurn, last_call
@@ -89,6 +90,7 @@ class CompactSession:
         self._language: Language = "en"
         self._prefilling: asyncio.Task[None] | None = None
         self._calls = 0
+        self._sight = Sight(organs.eyes)
 
     # --- taking in ---------------------------------------------------------------------------
 
@@ -101,9 +103,10 @@ class CompactSession:
                 organs = self._organs
                 self._input.hear(part, organs.ears, self._hints, self._prefill_while_listening)
             case Image():
-                self._input.words.append(await self._look(part))
+                self._input.words.append(await self._sight.look(part))
             case VideoFrame():
-                self._input.words.append(await self._look(part.image))
+                if (text := await self._sight.glance(part.image)) is not None:
+                    self._input.words.append(text)
             case Context():
                 self._input.notes.append(part.text)
             case ToolResult():
@@ -239,13 +242,6 @@ class CompactSession:
         if task is not None and not task.done():
             task.cancel()
             await asyncio.wait([task])
-
-    async def _look(self, image: Image) -> str:
-        lines = await asyncio.to_thread(self._organs.eyes.read, image)
-        if not lines:
-            return "[A picture without readable text. You cannot see what else is in it: say so.]"
-        text = "\n".join(line.text for line in lines)
-        return f"[A picture. You can only read its text, which is:\n{text}\n]"
 
     def _begin_turn(self, *, unasked: bool) -> Turn:
         """The turn to answer: the open one, whose tools have come back, or a new one."""

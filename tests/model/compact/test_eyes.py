@@ -10,6 +10,7 @@ from PIL import ImageDraw, ImageFont
 from omni_agent.errors import MediaError
 from omni_agent.media import Image
 from omni_agent.model.compact.eyes import Eyes
+from omni_agent.model.compact.sight import Sight
 
 pytest.importorskip("rapidocr")  # its wheel brings the weights
 
@@ -78,3 +79,13 @@ def test_reading_is_quiet(eyes, capfd, caplog):
 def test_what_is_no_picture_is_refused(pixels):
     with pytest.raises(MediaError, match=r"uint8 \[height, width, 3\]"):
         Eyes().read(Image(pixels))
+
+
+async def test_a_camera_is_worth_a_word_only_where_it_shows_new_text(eyes):
+    sight = Sight(eyes)
+    blank = Image(np.full((480, 640, 3), 200, np.uint8))
+    menu, sign = drawn((640, 480), MENU), drawn((640, 480), {(30, 30): "Closed"})
+    told = [await sight.glance(frame) for frame in (blank, menu, menu, blank, blank, sign)]
+    assert [text is None for text in told] == [True, False, True, True, True, False]
+    assert "Mapo tofu" in told[1]
+    assert "Closed" in told[5]
