@@ -161,6 +161,8 @@ EXTRAS = {
         ),
     ),
     "audio": ("microphone and loudspeaker", ("sounddevice",)),
+    "aec": ("echo cancelling: cutting in over a loudspeaker", ("livekit",)),
+    "camera": ("the camera", ("av", "cv2")),
     "qwen": ("Qwen2.5-Omni on a GPU", ("accelerate", "torch", "transformers")),
     "server": ("serving agents over HTTP", ("starlette", "uvicorn", "websockets")),
     "demo": ("the web page to talk through", ("gradio",)),
