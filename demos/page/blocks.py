@@ -41,20 +41,24 @@ def module(
     name: str,
     *,
     elem_id: str | None = None,
+    value: str = "",
     functions: Sequence[Callable[..., Any]] = (),
     **props: Any,
 ) -> gr.HTML:
-    """An HTML block that is built by `mount(root, {...props, server})` of static/`name`.js.
+    """An HTML block that is built by `mount(root, {...props, server, tell})` of static/`name`.js.
 
     `functions` can be called there: `await server.forget({ids: [...]})`, with arguments by name.
+    `tell(value)` changes the block's value, which other blocks may follow.
     """
     return gr.HTML(
-        '<div class="omni"></div>',
+        value,
+        html_template='<div class="omni"></div>',
         elem_id=elem_id or f"module-{name.replace('_', '-')}",
         apply_default_css=False,
         js_on_load=f"""
             const root = element.querySelector('.omni') ?? element;
-            const given = {{ ...props.given, server: typeof server === 'undefined' ? {{}} : server }};
+            const tell = (value) => {{ props.value = value; }};
+            const given = {{ ...props.given, tell, server: typeof server === 'undefined' ? {{}} : server }};
             import('{STATIC}/{name}.js').then(({{ mount }}) => mount(root, given));
         """,
         given=props,

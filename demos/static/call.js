@@ -6,11 +6,15 @@ import { Capture, NoDevice } from './capture.js';
 import { Playback, RATE } from './playback.js';
 import { Realtime, fromBase64 } from './realtime.js';
 
-// Errors that say no more than that something was over already.
+// Errors that say no more than that something was over already, or what the end of the call says.
 const HARMLESS = new Set([
   'conversation_already_has_active_response',
   'response_cancel_not_active',
   'input_audio_buffer_commit_empty',
+  'going_away',
+  'idle',
+  'too_long',
+  'closed',
 ]);
 
 /**
@@ -25,7 +29,6 @@ export class Call {
   #wire = null;
   #wish = {};
   #omni = false; // the server tells more than the protocol has
-  #dropped = new Set(); // items whose rest nobody wants any more
 
   constructor() {
     this.phase = 'off';
@@ -69,7 +72,7 @@ export class Call {
   }
 
   /**
-   * `wish`: {agent, model?, voice?, language?, place?, hold (push to talk), microphone?, speaker?}.
+   * `wish`: {agent, model?, voice?, language?, hold (push to talk), microphone?, speaker?}.
    * Has to be called from a click. Without a microphone the call goes on in writing.
    */
   async start(wish) {
@@ -273,7 +276,6 @@ export class Call {
   }
 
   #sound(id, encoded) {
-    if (this.#dropped.has(id)) return;
     const samples = fromBase64(encoded);
     if (!this.#omni) this.#become('speaking');
     this.#tell('sounds', { id, ms: (1000 * samples.length) / RATE });
@@ -290,7 +292,6 @@ export class Call {
   /** What was cut off is told to the server to the millisecond, and asked back to the word. */
   #stopped(items) {
     for (const { item: id, ms } of items) {
-      this.#dropped.add(id);
       this.#send({ type: 'conversation.item.truncate', item_id: id, content_index: 0, audio_end_ms: ms });
       this.#send({ type: 'conversation.item.retrieve', item_id: id });
       this.#tell('cut', { id, ms });
@@ -325,7 +326,6 @@ export class Call {
   #over(phase, detail) {
     this.#wire = null;
     this.#omni = this.holding = false;
-    this.#dropped.clear();
     this.capture.close();
     this.playback.close();
     for (const source of Object.keys(this.eyes)) this.close(source);
@@ -338,12 +338,11 @@ export class Call {
   }
 }
 
-function address({ agent, model, place }) {
+function address({ agent, model }) {
   const url = new URL('/v1/realtime', location.href);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
   url.searchParams.set('omni', '1');
   url.searchParams.set('model', model ? `${agent}@${model}` : agent);
-  if (place) url.searchParams.set('at', place.join(','));
   return url;
 }
 

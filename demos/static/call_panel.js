@@ -50,6 +50,7 @@ export function mount(root, { offer, server }) {
     captions.clear();
     cards.clear();
     latency.clear();
+    stage.element.scrollIntoView({ block: 'nearest' });
     await locate();
     const { agent, model, voice, language, turns, microphone, speaker } = choices.now;
     await call.start({ agent, model, voice, language, microphone, speaker, hold: turns === 'hold' });

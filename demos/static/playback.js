@@ -15,6 +15,7 @@ export class Playback {
   #bins = null;
   #on;
   #toldAt = 0;
+  #open = new Set(); // items that may sound still
   #cut = new Set(); // items that were stopped: what still arrives of them is dropped
 
   constructor(on) {
@@ -47,6 +48,7 @@ export class Playback {
 
   play(item, pcm16) {
     if (this.#cut.has(item) || !this.#node) return;
+    this.#open.add(item);
     const samples = Float32Array.from(pcm16, (value) => value / 32768);
     this.#node.port.postMessage({ do: 'play', item, samples }, [samples.buffer]);
   }
@@ -57,6 +59,10 @@ export class Playback {
 
   /** "duck" | "pause" | "resume" | "stop", within one render quantum. */
   control(action) {
+    if (action === 'stop') {
+      for (const item of this.#open) this.#cut.add(item);
+      this.#open.clear();
+    }
     this.#node?.port.postMessage({ do: action });
   }
 
@@ -82,6 +88,7 @@ export class Playback {
   async close() {
     const context = this.#context;
     this.#context = this.#node = this.#analyser = null;
+    this.#open.clear();
     this.#cut.clear();
     this.level = 0;
     await context?.close();
@@ -101,11 +108,11 @@ export class Playback {
       }
       case 'ended':
         this.level = 0;
+        this.#open.delete(message.item);
         this.#on.ended(message.item, toMs(message.samples));
         break;
       case 'stopped':
         this.level = 0;
-        for (const { item } of message.items) this.#cut.add(item);
         this.#on.stopped(message.items.map(({ item, samples }) => ({ item, ms: toMs(samples) })));
         break;
     }

@@ -84,9 +84,7 @@ export class Realtime {
   #lost(code, reason) {
     this.#socket = null;
     if (this.#closed) return;
-    // 1000: the server ended the call. 1008 and 4xxx: it will not have us.
-    const final = code === 1000 || code === 1008 || code >= 4000;
-    if (final || this.#attempt >= BACKOFF.length) {
+    if (isFinal(code, reason) || this.#attempt >= BACKOFF.length) {
       this.#closed = true;
       this.#on.link('gone', { code, reason });
       return;
@@ -95,6 +93,12 @@ export class Realtime {
     this.#on.link('lost', { attempt: this.#attempt, of: BACKOFF.length, wait });
     this.#retry = setTimeout(() => this.connect(), wait);
   }
+}
+
+/** Whether calling again would be no use: the server ended the call, or will not have us. */
+function isFinal(code, reason) {
+  const ended = code === 1000 || code === 1008 || code === 1009 || code === 1011 || code >= 4000;
+  return ended || reason === 'idle' || reason === 'too long';
 }
 
 export function toBase64(buffer) {

@@ -10,6 +10,7 @@ const PIN = 11; // radius
 const METRES_A_MINUTE = 80 / 1.3; // streets are longer than the crow's way
 const MINUTES = [1, 2, 3, 5, 8, 10, 15, 20, 30, 45, 60];
 const EARTH = 6371008.8;
+const AREAS = new Set(['park', 'water', 'square']);
 
 /** How far and which way, in metres, minutes on foot and degrees from north. */
 export function walk(from, to) {
@@ -24,7 +25,7 @@ export function walk(from, to) {
 
 /**
  * `places`: [{name, at: [lat, lon]}], numbered from 1. `origin`: [lat, lon] or null.
- * `streets`: [{kind: 'street' | 'square' | 'park', line: [[lat, lon]]}].
+ * `streets`: [{kind: 'park' | 'water' | 'square' | 'street' | 'major', line: [[lat, lon]]}].
  */
 export function sketchMap({ places, origin, heading = null, streets = [] }) {
   const centre = origin ?? middle(places.map((place) => place.at));
@@ -45,7 +46,7 @@ export function sketchMap({ places, origin, heading = null, streets = [] }) {
       label: ['map.label', { n: places.length }],
     },
     svg('g.streets', {}, ...streets.map(({ kind, line }) =>
-      svg(`path.${kind}`, { d: path(line.map((point) => project(offset(centre, point))), kind !== 'street') }))),
+      svg(`path.${kind}`, { d: path(line.map((point) => project(offset(centre, point))), AREAS.has(kind)) }))),
     svg('g.rings', {}, ...rings(farthest, scale, pins)),
     north(),
     origin ? you(heading) : null,

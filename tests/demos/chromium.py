@@ -65,7 +65,7 @@ class Browsers:
             )
         options.setdefault("viewport", {"width": 1280, "height": 800})
         context = self._running[key].new_context(**options)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         if allow:
             context.grant_permissions(["microphone", "camera"])
         return context
@@ -88,7 +88,13 @@ class Serving:
     def start(self) -> None:
         import uvicorn
 
-        config = uvicorn.Config(self._app, host="127.0.0.1", port=self.port, log_level="warning")
+        config = uvicorn.Config(
+            self._app,
+            host="127.0.0.1",
+            port=self.port,
+            log_level="warning",
+            timeout_graceful_shutdown=1,
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
@@ -97,5 +103,5 @@ class Serving:
             time.sleep(0.02)
 
     def stop(self) -> None:
-        self._server.should_exit = self._server.force_exit = True
+        self._server.should_exit = True
         self._thread.join(15)

@@ -76,12 +76,14 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def served() -> Iterator[tuple[Serving, Any]]:
     """The page on loopback, and the scripted server behind it."""
+    from demo_page import RECORDER
     from page.blocks import blocks
     from page.offer import Offer
     from page.serving import mount_page
     from scripted_server import ScriptedServer
     from starlette.applications import Starlette
-    from starlette.routing import WebSocketRoute
+    from starlette.responses import Response
+    from starlette.routing import Route, WebSocketRoute
 
     from omni_agent.tools.base import Position
 
@@ -91,11 +93,27 @@ def served() -> Iterator[tuple[Serving, Any]]:
         agents={"kitchen": None, "street-guide": helsinki, "plain": None},
         voices=("af_heart", "am_michael"),
     )
-    app = Starlette(routes=[WebSocketRoute("/v1/realtime", server.endpoint)])
+    recorder = Response(RECORDER, media_type="text/javascript")
+    app = Starlette(
+        routes=[
+            WebSocketRoute("/v1/realtime", server.endpoint),
+            Route("/recorder.js", lambda request: recorder),
+        ]
+    )
     serving = Serving(mount_page(app, blocks(offer)))
     serving.start()
     yield serving, server
     serving.stop()
+
+
+@pytest.fixture(scope="session")
+def bare_page(served: tuple[Serving, Any], browsers: Browsers) -> Iterator[Any]:
+    """A page of the server's that shows nothing, to run a module in."""
+    context = browsers.context()
+    page = context.new_page()
+    page.goto(f"{served[0].url}page/words/en.json")
+    yield page
+    context.close()
 
 
 @pytest.fixture
@@ -107,14 +125,19 @@ def server(served: tuple[Serving, Any]) -> Any:
 
 
 @pytest.fixture
-def open_page(served: tuple[Serving, Any], browsers: Browsers) -> Iterator[Callable[..., Any]]:
-    """Open the page in a profile of its own; options are those of `Browsers.context`."""
+def open_page(
+    served: tuple[Serving, Any], browsers: Browsers, speech: Callable[..., Path]
+) -> Iterator[Callable[..., Any]]:
+    """Open the page in a profile of its own; options are those of `Browsers.context`.
+
+    Unless told otherwise nobody speaks. (Without a file, Chromium's microphone beeps.)
+    """
     from demo_page import DemoPage
 
     contexts = []
 
     def open(*, panel: str = "call", **options: Any) -> DemoPage:
-        context = browsers.context(**options)
+        context = browsers.context(**{"microphone": speech(), **options})
         contexts.append(context)
         return DemoPage(context, served[0].url).open(panel)
 

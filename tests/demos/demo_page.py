@@ -6,15 +6,24 @@ from typing import Any
 
 import numpy as np
 
-# Takes down what leaves the player, sample by sample, with the context's time of each block.
+RECORDER = """
+registerProcessor('recorder', class extends AudioWorkletProcessor {
+  process([input]) {
+    if (input.length) this.port.postMessage(input[0].slice());
+    return true;
+  }
+});
+"""
+"""A processor that gives away every sample it gets; the test's server has it at /recorder.js."""
+
 _RECORD = """
-root => {
+async root => {
   const { output } = root.call.playback;
-  const recorder = output.context.createScriptProcessor(256, 1, 1);
+  await output.context.audioWorklet.addModule('/recorder.js');
+  const recorder = new AudioWorkletNode(output.context, 'recorder', { numberOfOutputs: 0 });
   window.recorded = [];
-  recorder.onaudioprocess = ({ inputBuffer }) =>
-    window.recorded.push(Array.from(inputBuffer.getChannelData(0)));
-  output.connect(recorder).connect(output.context.destination);
+  recorder.port.onmessage = ({ data }) => window.recorded.push(...data);
+  output.connect(recorder);
 }
 """
 _ROOT = "#module-call-panel .omni"
@@ -88,7 +97,7 @@ class DemoPage:
 
     def recorded(self) -> np.ndarray:
         """float32 [n] at 24 kHz."""
-        blocks = self.page.evaluate("window.recorded.flat()")
+        blocks = self.page.evaluate("window.recorded")
         return np.array(blocks, np.float32)
 
     # --- inside ------------------------------------------------------------------------------

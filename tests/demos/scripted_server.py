@@ -61,7 +61,7 @@ class ScriptedServer:
 
     async def endpoint(self, socket: WebSocket) -> None:
         if not self.accepts:
-            await socket.close(1011)
+            await socket.close(1012)
             return
         self.queries.append(dict(socket.query_params))
         await socket.accept()
@@ -83,7 +83,7 @@ class _Call:
         self._speaking_user = False
         self._sounds_until = 0.0
         self._hold = False
-        self._item = ""
+        self._item = self._words = ""
 
     async def run(self) -> None:
         await self.say("session.created", session={"type": "realtime", "id": "sess_1"})
@@ -118,7 +118,7 @@ class _Call:
             case "conversation.item.truncate":
                 await self.say("conversation.item.truncated", item_id=event["item_id"])
             case "conversation.item.retrieve":
-                words = getattr(self, "_words", "")[:9]
+                words = " ".join(self._words.split()[:2])  # so much was heard
                 part = {"type": "output_audio", "transcript": words}
                 item = {"id": event["item_id"], "type": "message", "content": [part]}
                 await self.say("conversation.item.retrieved", item=item)
@@ -232,6 +232,8 @@ class _Call:
             await asyncio.sleep(0)
         await self.say("response.output_audio.done", **place)
         await self.say("response.output_audio_transcript.done", transcript=answer.says, **place)
-        await self.say("response.output_item.done", item={**message, "status": "completed"}, **place)
+        await self.say(
+            "response.output_item.done", item={**message, "status": "completed"}, **place
+        )
         done = {"id": response, "status": "completed", "status_details": None, "output": []}
         await self.say("response.done", response=done)

@@ -1,0 +1,151 @@
+"""The demo: a page for calls, chat and memory, beside the realtime server it speaks to.
+
+python demos/app.py            # opens http://127.0.0.1:7860
+python demos/app.py --help
+"""
+
+from __future__ import annotations
+
+import asyncio
+import webbrowser
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, get_args
+
+import typer
+from rich.console import Console
+
+from omni_agent.cli.opening import (
+    AgentName,
+    LanguageOption,
+    MemoryOption,
+    NoMemoryOption,
+    PlaceOption,
+    VoiceOption,
+    Wishes,
+    make_agent,
+    position,
+)
+from omni_agent.cli.serve import agents, listening
+from omni_agent.errors import MissingExtra, OmniAgentError
+
+if TYPE_CHECKING:
+    from omni_agent.agent import Agent
+
+AGENTS: tuple[AgentName, ...] = get_args(AgentName)
+
+
+def main(
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="As for omni-agent talk. May be given several times: the first is loaded now, "
+            "the others can be chosen on the page and are loaded then."
+        ),
+    ] = None,
+    memory: MemoryOption = None,
+    no_memory: NoMemoryOption = False,
+    record: Annotated[
+        Path | None, typer.Option(help="A folder to keep calls in; the page can play them.")
+    ] = None,
+    at: PlaceOption = None,
+    voice: VoiceOption = None,
+    language: LanguageOption = "en",
+    port: Annotated[int, typer.Option(help="0 takes any that is free.")] = 7860,
+    open_browser: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in the browser.")
+    ] = True,
+) -> None:
+    """Talk with an agent in the browser: it hears, sees, speaks, acts and remembers.
+
+    The page is served to this machine alone, which is also what browsers want before they give a
+    page the microphone. Ctrl-C ends it; what was remembered is kept.
+    """
+    models = model or ["auto"]
+    wishes = Wishes(
+        model=models[0], memory=memory, no_memory=no_memory, at=at, voice=voice, language=language
+    )
+    console = Console(stderr=True)
+    try:
+        asyncio.run(_serve(wishes, models[1:], record, port, open_browser))
+    except KeyboardInterrupt:
+        console.print("Bye.")
+    except OmniAgentError as error:
+        console.print(str(error), style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+
+
+async def _serve(
+    wishes: Wishes, more_models: Sequence[str], record: Path | None, port: int, open_browser: bool
+) -> None:
+    try:
+        from page.blocks import blocks
+        from page.chat import Chat
+        from page.memory import MemoryPanel
+        from page.offer import Offer
+        from page.recordings import RecordingsPanel
+        from page.serving import mount_page
+
+        from omni_agent.server import ServerSettings, create_app, server_of
+    except ImportError as error:
+        raise MissingExtra(error.name or "gradio", "demo", needed_for="the demo") from error
+
+    settings = ServerSettings(port=port)
+    with listening(settings) as door:
+        async with (
+            agents(AGENTS, wishes) as served,
+            _with_models(served, more_models) as all_served,
+        ):
+            first = served[AGENTS[0]]
+            profile = (await first.open_model()).profile
+            streets = await asyncio.to_thread(_streets)
+            offer = Offer(
+                agents=dict.fromkeys(AGENTS) | {"street-guide": _place(wishes)},
+                voices=profile.voices,
+                models=more_models,
+                languages=profile.languages,
+                find_streets=streets,
+            )
+            recordings = RecordingsPanel(record)
+            app = create_app(all_served, settings, routes=recordings.routes)
+            panels = (Chat(served), MemoryPanel(first.memory), recordings)
+            mount_page(app, blocks(offer, *(panel.build for panel in panels)))
+            url = f"http://127.0.0.1:{door.getsockname()[1]}"
+            Console().print(f"\nThe page is at {url}   Ctrl-C ends it.\n", highlight=False)
+            if open_browser:
+                asyncio.get_running_loop().call_later(1.0, webbrowser.open, url)
+            await server_of(app, settings).serve(sockets=[door])
+
+
+@asynccontextmanager
+async def _with_models(
+    served: dict[str, Agent], models: Sequence[str]
+) -> AsyncIterator[dict[str, Agent]]:
+    """The agents, and each with each further model as "kitchen@compact-small"."""
+    async with AsyncExitStack() as stack:
+        everyone = dict(served)
+        for model in models:
+            for name in AGENTS:
+                options = {"model": model, "memory": served[name].memory, "voice": None}
+                agent = await asyncio.to_thread(make_agent, name, **options)
+                everyone[f"{name}@{model}"] = await stack.enter_async_context(agent)
+        yield everyone
+
+
+def _place(wishes: Wishes):  # type: ignore[no-untyped-def]
+    from omni_agent.agents.street_guide import HELSINKI
+
+    return HELSINKI if wishes.at is None else position(wishes.at)
+
+
+def _streets():  # type: ignore[no-untyped-def]
+    from page.streets import Streets
+
+    from omni_agent.model.catalog import catalog
+
+    return Streets(catalog().ensure("helsinki")["helsinki"]).around
+
+
+if __name__ == "__main__":
+    typer.run(main)
