@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from omni_agent.errors import SettingsError
+from omni_agent.errors import OmniAgentError, SettingsError
 from omni_agent.server.calls import Calls
 from omni_agent.server.chat import Chat
 from omni_agent.server.connection import Connection
@@ -123,11 +123,17 @@ class _Server:
         except SettingsError as error:
             await self._refuse(socket, refused(400, str(error), "invalid_value"))
             return
+        name, agent = found
+        try:
+            profile = (await agent.open_model()).profile
+        except OmniAgentError as error:
+            logger.exception("the model of %s cannot be opened", name)
+            await self._refuse(socket, refused(500, str(error), type(error).__name__))
+            return
         if self.calls.full:
             message = f"{len(self.calls)} calls are open; more are not taken. Try again later"
             await self._refuse(socket, refused(503, message, "too_many_calls"))
             return
-        name, agent = found
         limits = self._settings.limits
         terms = Terms(
             limits=limits,
@@ -135,7 +141,7 @@ class _Server:
             place=place,
             sound=Bucket.full(rate=1.5, size=limits.audio_ahead, at=time.monotonic()),
         )
-        connection = Connection(socket, name, agent, self.metrics, terms)
+        connection = Connection(socket, name, agent, profile, self.metrics, terms)
         self.calls.add(connection)
         try:
             await connection.serve()

@@ -92,8 +92,9 @@ class Aside:
                                 pass  # it was given no tools
             finally:
                 await session.close()
-        except OmniAgentError as error:
+        except Exception as error:
             logger.exception("a response outside the conversation failed")
-            response.finish("failed", error=str(error), usage=usage)
+            words = str(error) if isinstance(error, OmniAgentError) else "it broke down"
+            response.finish("failed", error=words, usage=usage)
         else:
             response.finish("completed", usage=usage)

@@ -18,10 +18,11 @@ from omni_agent.server.line import Line, Terms
 from omni_agent.server.realtime import Realtime
 from omni_agent.server.session import Session
 from omni_agent.server.wire import BadEvent, HangUp, Outbox, new_id
-from omni_agent.telemetry import Observer, observer
+from omni_agent.telemetry import observer
 
 if TYPE_CHECKING:
     from omni_agent.agent import Agent
+    from omni_agent.model.base import ModelProfile
     from omni_agent.server.metrics import Metrics
 
 logger = logging.getLogger("omni_agent.server")
@@ -39,12 +40,14 @@ class Connection:
         socket: WebSocket,
         name: str,
         agent: Agent,
+        profile: ModelProfile,
         metrics: Metrics,
         terms: Terms,
     ) -> None:
         self._socket = socket
         self._name = name
         self._agent = agent
+        self._profile = profile
         self._limits = limits = terms.limits
         self._metrics = metrics
         self._terms = terms
@@ -60,20 +63,20 @@ class Connection:
     async def serve(self) -> None:
         """Accept, and return when the connection is closed."""
         await self._socket.accept(accepted_subprotocol(self._socket.scope["subprotocols"]))
-        profile = (await self._agent.open_model()).profile
         session = Session(
             new_id("sess"),
             self._name,
             instructions=self._agent.instructions,
             voice=self._agent.voice,
-            profile=profile,
+            profile=self._profile,
         )
         line = Line(self._agent, session, self._terms)
         realtime = Realtime(line, self._outbox)
         self._outbox.say("session.created", session=session.as_wire())
         self._metrics.call_began(self._name)
-        work = [self._read(), self._obey(realtime, line), self._tell(realtime, line, profile.name)]
-        work += [self._outbox.deliver(self._socket), self._watch(), self._wait()]
+        work = [self._read(), self._obey(realtime, line), self._tell(realtime, line)]
+        work += [self._outbox.deliver(self._socket), self._outbox.overflow()]
+        work += [self._watch(), self._wait()]
         tasks = [asyncio.create_task(part) for part in work]
         why = HangUp(1011, "error", "the server broke down; the call is over")
         try:
@@ -141,10 +144,10 @@ class Connection:
                     event_id=event_id if isinstance(event_id, str) else None,
                 )
 
-    async def _tell(self, realtime: Realtime, line: Line, model: str) -> HangUp:
+    async def _tell(self, realtime: Realtime, line: Line) -> HangUp:
         await line.has_opened.wait()
         call = await line.opened()
-        watch: Observer = observer(self._agent, model=model, conversation=call.id)
+        watch = observer(self._agent, model=self._profile.name, conversation=call.id)
         own_tools = self._agent.runner.tools
         try:
             async for event in call:
@@ -154,10 +157,10 @@ class Connection:
                 watch.see(event)
                 realtime.narrator.tell(event)
                 if isinstance(event, CallEnded):
-                    return HangUp(1000, event.reason, f"the call is over: {event.reason}")
+                    return HangUp(1000, "ended", f"the call is over: {event.reason}")
         finally:
             watch.close()
-        return HangUp(1000, "closed")
+        return HangUp(1000, "ended")
 
     async def _watch(self) -> HangUp:
         """Ends a call in which nothing happens, and one that lasts too long."""

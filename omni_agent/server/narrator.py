@@ -62,6 +62,7 @@ class Narrator:
         self.user = UserSpeech(outbox, items, session)
         self.cancelled_by_client = False
         self.answered = False  # something was said in this call
+        self.given = False  # something that nobody has answered
         self._outbox = outbox
         self._items = items
         self._session = session
@@ -148,6 +149,8 @@ class Narrator:
         self._finish("completed")  # a turn that ended without a word about it
         self._in_turn = True
         self._leave_calls()
+        if self._asked is None and not event.unasked:
+            self.given = False  # what was typed before is answered with what was spoken
         self._question = self.user.latest
         self._reply = Said(event.turn)
         self._items.begin_turn(event.turn)
@@ -218,6 +221,12 @@ class Narrator:
     def heard_only(self, event: Interrupted) -> None:
         """Of a turn's reply, only so much was heard."""
         self._items.heard_of_turn(event.turn, event.heard_text)
+
+    def nothing_to_cancel(self) -> None:
+        """The call says that it had nothing to stop."""
+        if self._begins_not_yet:
+            self.cancel()
+        self.cancelled_by_client = False
 
     def cancel(self) -> None:
         cause: Cause = "client_cancelled" if self.cancelled_by_client else "turn_detected"

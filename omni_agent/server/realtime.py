@@ -47,7 +47,6 @@ class Realtime:
         self._buffered_ms = 0.0  # sound since the last turn
         self._ahead = 0.0  # seconds of sound that may not have been listened to
         self._committed = False  # sound that waits for a response to be asked for
-        self._given = False  # something that nobody has answered
         self._played_ms: int | None = None  # of the reply that sounds, where the client tells
         self._began = time.monotonic()
 
@@ -135,7 +134,7 @@ class Realtime:
     async def _clear(self) -> None:
         self._buffered_ms = 0.0
         self._sound.clear()
-        if self._line.call is not None:
+        if self._line.call is not None and not self._committed:
             self._line.call.clear()
         self._outbox.say("input_audio_buffer.cleared")
 
@@ -214,7 +213,7 @@ class Realtime:
                 seen = VideoFrame(image, time.monotonic() - self._began)
                 call.see(seen, str(part.get("omni_source", "camera")))
             case _ if inputs:
-                self._given = True
+                self.narrator.given = True
                 await self._line.give(*inputs)
 
     async def _take_output(self, given: dict[str, Any], id: str | None, after: str | None) -> None:
@@ -285,12 +284,12 @@ class Realtime:
         call = await self._line.opened()
         if isinstance(instructions := params.get("instructions"), str) and instructions.strip():
             await call.send(Text(f"({instructions.strip()})"), respond=False)
-            self._given = True
-        if not (self._committed or self._given or self.narrator.answered):
+            self.narrator.given = True
+        if not (self._committed or self.narrator.given or self.narrator.answered):
             await call.send(Text(BEGIN), respond=False)
-            self._given = True
-        committed, given = self._committed, self._given
-        self._committed = self._given = False
+            self.narrator.given = True
+        committed, given = self._committed, self.narrator.given
+        self._committed = self.narrator.given = False
         self.narrator.ask(wanted)
         if committed:
             call.commit()
@@ -314,7 +313,8 @@ class Realtime:
         if not self.narrator.busy or (id and id != self.narrator.response_id) or call is None:
             raise BadEvent("no response is under way", code="response_cancel_not_active")
         self.narrator.cancelled_by_client = True
-        await call.interrupt(self._played_ms)
+        if await call.interrupt(self._played_ms) is None:
+            self.narrator.nothing_to_cancel()
 
     def _played(self, event: dict[str, Any]) -> None:
         """Our own clients report how far they have played."""

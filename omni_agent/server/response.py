@@ -82,6 +82,7 @@ class Response:
             self._open_message(filler, starts_char=self.reply.chars - len(text))
         message = self._message
         message.text += text
+        said(message.item)[self._words_key] = message.text
         kind = "output_audio_transcript" if self.wanted.speaks else "output_text"
         self.outbox.say(f"response.{kind}.delta", delta=text, **self._place())
 
@@ -164,7 +165,6 @@ class Response:
         if self._open is None:
             return
         message = self._open
-        said(message.item)[self._words_key] = message.text
         if self.wanted.speaks:
             self._send_sound(message.sound.flush())
             self.outbox.say("response.output_audio.done", **self._place())

@@ -52,7 +52,7 @@ class Outbox:
         self._waiting: deque[str] = deque()
         self._bytes = 0
         self._more = asyncio.Event()
-        self._overflow = False
+        self._too_much = asyncio.Event()
 
     def say(self, type: str, /, **fields: Any) -> None:
         """Send an event of this type; it gets an `event_id`."""
@@ -60,7 +60,7 @@ class Outbox:
         text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
         self._more.set()
         if self._bytes + len(text) > self._limits.outgoing_bytes:
-            self._overflow = True
+            self._too_much.set()
             return
         self._waiting.append(text)
         self._bytes += len(text)
@@ -80,13 +80,16 @@ class Outbox:
 
     async def deliver(self, socket: Socket) -> HangUp:
         """Send what waits, for as long as the client takes it."""
-        while not self._overflow:
-            while self._waiting and not self._overflow:
+        while True:
+            while self._waiting:
                 if not await self._send_next(socket):
                     return HangUp(1008, "stalled", abort=True)
             self._more.clear()
-            if not self._overflow:
-                await self._more.wait()
+            await self._more.wait()
+
+    async def overflow(self) -> HangUp:
+        """Returns when more waits than is kept for anybody."""
+        await self._too_much.wait()
         return HangUp(1008, "too slow", abort=True)
 
     async def flush(self, socket: Socket) -> None:
@@ -95,11 +98,12 @@ class Outbox:
             pass
 
     async def _send_next(self, socket: Socket) -> bool:
-        text = self._waiting.popleft()
+        text = self._waiting[0]
         try:
             async with asyncio.timeout(self._limits.stalled_seconds):
                 await socket.send_text(text)
         except TimeoutError:
             return False
+        self._waiting.popleft()
         self._bytes -= len(text)
         return True

@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
-from talking import serving
+from talking import serving, sound
 
 from omni_agent.errors import GenerationError
 from omni_agent.events import Usage
+from omni_agent.media import Audio
 from omni_agent.messages import Text
 from omni_agent.model.base import Finished
 from omni_agent.model.scripted import Pause
@@ -148,3 +149,37 @@ async def test_a_response_beside_the_conversation(given: Any) -> None:
         assert beside.fed == [Text("Hello" if given else "user: Hello\nassistant: Hi.")]
         assert (await client.asks("Are you there?"))["response"]["status"] == "completed"
         assert server.model.sessions[0].fed == [Text("Hello"), Text("Are you there?")]
+
+
+async def test_what_was_typed_is_answered_with_what_was_said_after_it() -> None:
+    async with serving("Chop them.", transcripts=["How?"]) as server, server.client() as client:
+        await client.types_in("About onions:")
+        await client.says()
+        await client.until("response.done")
+        typed, spoken = server.model.sessions[0].fed[:2]
+        assert typed == Text("About onions:")
+        assert isinstance(spoken, Audio)
+        await client.send("response.create")
+        assert (await client.until("response.done"))["response"]["output"] == []
+
+
+async def test_an_item_can_be_looked_at_while_it_is_said() -> None:
+    async with serving(["Chop the ", Pause(5), "onions."]) as server, server.client() as client:
+        await client.types_in("How?")
+        await client.send("response.create")
+        delta = await client.until("response.output_audio.delta")
+        await client.quiet(0.1)
+        await client.send("conversation.item.retrieve", item_id=delta["item_id"])
+        item = (await client.until("conversation.item.retrieved"))["item"]
+        assert (item["status"], item["content"][0]["transcript"]) == ("in_progress", "Chop the ")
+
+
+async def test_clearing_the_microphone_leaves_what_was_committed() -> None:
+    async with serving("Chop them.", transcripts=["How?"]) as server, server.client() as client:
+        await client.send("session.update", session={"audio": {"input": {"turn_detection": None}}})
+        await client.send("input_audio_buffer.append", audio=sound(1.0))
+        await client.send("input_audio_buffer.commit")
+        await client.send("input_audio_buffer.clear")
+        await client.send("response.create")
+        output = (await client.until("response.done"))["response"]["output"]
+        assert output[0]["content"][0]["transcript"] == "Chop them."
