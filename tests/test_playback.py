@@ -158,7 +158,9 @@ def test_one_thread_may_add_while_another_takes() -> None:
     done = threading.Event()
 
     def take() -> None:
-        while not done.is_set() or taken[-1].any():
+        all_added = False
+        while not all_added or taken[-1].any():
+            all_added = done.is_set()
             taken.append(buffer.fill(64))
 
     thread = threading.Thread(target=take)
@@ -171,6 +173,23 @@ def test_one_thread_may_add_while_another_takes() -> None:
     heard = heard[heard > 0]
     assert len(heard) == 200 * 50
     assert (np.diff(heard) >= 0).all()
+
+
+def test_what_is_taken_out_can_be_listened_to(buffer: PlaybackBuffer, clock: FakeClock) -> None:
+    heard: list[tuple[np.ndarray, float, float]] = []
+
+    def tap(samples: np.ndarray, /, *, at: float, ahead: float) -> None:
+        heard.append((samples.copy(), at, ahead))
+
+    buffer.tap = tap
+    buffer.add(sound(0.1), 3)
+    taken = [buffer.fill(100), buffer.fill(RATE, ahead=0.02)]
+    buffer.interrupt()
+    assert [(len(samples), at, ahead) for samples, at, ahead in heard] == [
+        (100, 0.0, 0.0),
+        (RATE, 0.0, 0.02),
+    ]
+    assert all(np.array_equal(a, b) for (a, *_), b in zip(heard, taken, strict=True))
 
 
 async def test_ducked_speech_is_softer_and_loses_nothing(
