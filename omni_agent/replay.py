@@ -67,10 +67,12 @@ async def replay(
                     feed.saw(event)
                     with working(clock):
                         yield event
-                await feeding
             finally:
-                feeding.cancel()
+                if not feed.hangs_up:  # which must not be left in the middle
+                    feeding.cancel()
                 await asyncio.wait([feeding])
+            if feed.failure is not None:
+                raise feed.failure
 
 
 async def replay_and_compare(
@@ -86,7 +88,7 @@ async def replay_and_compare(
 
 
 class _Feed:
-    """Gives a call what was given to the recorded one."""
+    """Gives a call what was given to the recorded one, and hangs up as it was hung up."""
 
     def __init__(self, call: LiveCall, recording: RecordedCall, clock: Clock, shift: float) -> None:
         self._call = call
@@ -95,6 +97,8 @@ class _Feed:
         self._shift = shift
         self._asking: set[asyncio.Task[object]] = set()
         self._answers = False
+        self.hangs_up = False
+        self.failure: Exception | None = None
 
     def saw(self, event: LiveEvent) -> None:
         """Told every event of the call."""
@@ -108,12 +112,15 @@ class _Feed:
 
     async def run(self, *, finish: bool) -> None:
         try:
-            await self._give_all(finish=finish)
-        except Exception:
-            await self._call.close("the recording ends here")
-            raise
+            reason = await self._give_all(finish=finish)
+        except Exception as error:
+            self.failure, reason = error, "the recording cannot be read"
+        if reason is not None:
+            self.hangs_up = True
+            await self._call.close(reason)
 
-    async def _give_all(self, *, finish: bool) -> None:
+    async def _give_all(self, *, finish: bool) -> str | None:
+        """Why to hang up; None where the call does so by itself."""
         end = self._recording.began
         for line in self._recording.lines():
             end = line.t
@@ -124,15 +131,15 @@ class _Feed:
             try:
                 self._give(line)
             except UsageError:
-                return  # the call has ended by itself
+                return None  # it has
             if line.verb in _ASKED:
                 await asyncio.sleep(0)  # until it is asked
         if self._recording.reason in _ENDS_BY_ITSELF:
-            return
+            return None
         await self._until(end)
         if finish:
             await self._finished()
-        await self._call.close(self._recording.reason or "closed")
+        return self._recording.reason or "closed"
 
     async def _until(self, t: float) -> None:
         t += self._shift
@@ -200,7 +207,7 @@ async def _running(clock: Clock, recording: RecordedCall, agent: Agent) -> Async
     if not sees:
         raise UsageError(
             f"a virtual clock cannot see when {model.profile.name} works; give the agent "
-            "model=OnClock(model, clock), with the clock that it goes by itself"
+            "model=OnClock(model, clock)"
         )
     clock.begin(at=recording.began, now=recording.began_at)
     async with clock:

@@ -371,3 +371,18 @@ async def test_the_wall_clock_says_what_it_said_then(tmp_path: Path) -> None:
             if isinstance(event, CallEnded):
                 passed = clock.now() - recording.began_at
     assert passed.total_seconds() == pytest.approx(recording.seconds)
+
+
+async def test_who_stops_reading_while_it_hangs_up_leaves_nothing_behind(tmp_path: Path) -> None:
+    async def has(room: Room) -> None:
+        await room.says(0.5, then=0.7)  # hangs up while the agent speaks
+
+    make = speaker("A rather long answer to that.", transcripts=["A"])
+    await record(tmp_path / "call", has=has, make=make)
+    before = asyncio.all_tasks()
+    async with make(VirtualClock()) as agent:
+        async with aclosing(replay(RecordedCall.open(tmp_path / "call"), agent)) as events:
+            async for event in events:
+                if isinstance(event, Interrupted):
+                    break
+        assert asyncio.all_tasks() <= before
