@@ -162,9 +162,12 @@ EXTRAS = {
     ),
     "audio": ("microphone and loudspeaker", ("sounddevice",)),
     "aec": ("echo cancelling: cutting in over a loudspeaker", ("livekit",)),
-    "camera": ("the camera", ("av", "cv2")),
+    "camera": ("the camera", ("av", "opencv-python-headless")),
     "qwen": ("Qwen2.5-Omni on a GPU", ("accelerate", "torch", "transformers")),
-    "server": ("serving agents over HTTP", ("starlette", "uvicorn", "websockets")),
+    "server": (
+        "serving agents over HTTP",
+        ("prometheus-client", "starlette", "uvicorn", "websockets"),
+    ),
     "demo": ("the web page to talk through", ("gradio",)),
 }
 """Extra → what it is for and the packages that it brings."""
