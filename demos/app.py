@@ -31,7 +31,10 @@ from omni_agent.cli.serve import agents, listening
 from omni_agent.errors import MissingExtra, OmniAgentError
 
 if TYPE_CHECKING:
+    from page.offer import FindStreets
+
     from omni_agent.agent import Agent
+    from omni_agent.tools.base import Position
 
 AGENTS: tuple[AgentName, ...] = get_args(AgentName)
 
@@ -95,20 +98,20 @@ async def _serve(
     with listening(settings) as door:
         async with (
             agents(AGENTS, wishes) as served,
-            _with_models(served, more_models) as all_served,
+            _also(served, more_models) as everyone,
         ):
             first = served[AGENTS[0]]
             profile = (await first.open_model()).profile
             streets = await asyncio.to_thread(_streets)
             offer = Offer(
-                agents=dict.fromkeys(AGENTS) | {"street-guide": _place(wishes)},
+                agents={name: _place(name, wishes) for name in AGENTS},
                 voices=profile.voices,
                 models=more_models,
                 languages=profile.languages,
                 find_streets=streets,
             )
             recordings = RecordingsPanel(record)
-            app = create_app(all_served, settings, routes=recordings.routes)
+            app = create_app(everyone, settings, routes=recordings.routes)
             panels = (Chat(served), MemoryPanel(first.memory), recordings)
             mount_page(app, blocks(offer, *(panel.build for panel in panels)))
             url = f"http://127.0.0.1:{door.getsockname()[1]}"
@@ -119,9 +122,7 @@ async def _serve(
 
 
 @asynccontextmanager
-async def _with_models(
-    served: dict[str, Agent], models: Sequence[str]
-) -> AsyncIterator[dict[str, Agent]]:
+async def _also(served: dict[str, Agent], models: Sequence[str]) -> AsyncIterator[dict[str, Agent]]:
     """The agents, and each with each further model as "kitchen@compact-small"."""
     async with AsyncExitStack() as stack:
         everyone = dict(served)
@@ -133,13 +134,16 @@ async def _with_models(
         yield everyone
 
 
-def _place(wishes: Wishes):  # type: ignore[no-untyped-def]
+def _place(agent: AgentName, wishes: Wishes) -> Position | None:
+    """Where the agent believes its user to stand."""
     from omni_agent.agents.street_guide import HELSINKI
 
-    return HELSINKI if wishes.at is None else position(wishes.at)
+    if wishes.at is not None:
+        return position(wishes.at)
+    return HELSINKI if agent == "street-guide" else None
 
 
-def _streets():  # type: ignore[no-untyped-def]
+def _streets() -> FindStreets:
     from page.streets import Streets
 
     from omni_agent.model.catalog import catalog

@@ -58,8 +58,9 @@ def module(
         js_on_load=f"""
             const root = element.querySelector('.omni') ?? element;
             const tell = (value) => {{ props.value = value; }};
-            const given = {{ ...props.given, tell, server: typeof server === 'undefined' ? {{}} : server }};
-            import('{STATIC}/{name}.js').then(({{ mount }}) => mount(root, given));
+            const functions = typeof server === 'undefined' ? {{}} : server;
+            import('{STATIC}/{name}.js').then(({{ mount }}) =>
+                mount(root, {{ ...props.given, server: functions, tell }}));
         """,
         given=props,
         server_functions=[_for_gradio(function) for function in functions],

@@ -5,21 +5,28 @@ from __future__ import annotations
 import asyncio
 import html
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from page.blocks import module, panel
-from page.words import words
 
 from omni_agent.agent import Agent
 from omni_agent.conversation import Conversation
 from omni_agent.errors import MediaError, OmniAgentError
-from omni_agent.events import TextDelta, ToolFinished, ToolStarted, TurnFinished, UserTranscript
+from omni_agent.events import (
+    Event,
+    TextDelta,
+    ToolFinished,
+    ToolStarted,
+    TurnFinished,
+    UserTranscript,
+)
 from omni_agent.media import Audio
+from page.blocks import module, panel
+from page.words import words
 
 logger = logging.getLogger("omni_agent.demo")
 
@@ -92,9 +99,12 @@ class Chat:
             looking = gr.Timer(_LOOK_EVERY)
 
             sent = box.submit(
-                self.answer, [box, log, talk, who, aloud, head], [log, box, talk], queue=True
+                self.answer,
+                [box, log, talk, who, aloud, head],
+                [log, box, talk],
+                show_progress="hidden",
             )
-            box.stop(self._stopped, [log, head], [log, box], cancels=[sent])
+            box.stop(self._stopped, [log, head], [log, box], cancels=[sent], show_progress="hidden")
             for again in (new.click, who.change):
                 again(self._begin, [talk], [log, box, talk], cancels=[sent])
             looking.tick(self._look, [log, talk], [log], show_progress="hidden", queue=False)
@@ -127,7 +137,7 @@ class Chat:
             said.append({"role": "user", "content": plain(text)})
         log = [*log, *said]
         busy = gr.MultimodalTextbox(value=None, submit_btn=False, stop_btn=True)
-        yield log, busy, talk
+        yield [*log, {"role": "assistant", "content": "…"}], busy, talk
         try:
             events = talk.conversation.stream(
                 *([text] if text else []), *files, speak=True if aloud else None
@@ -182,7 +192,9 @@ class Chat:
         ]
 
 
-async def _shown(events: Any, log: list[Entry], language: str) -> AsyncIterator[list[Entry]]:
+async def _shown(
+    events: AsyncGenerator[Event, None], log: list[Entry], language: str
+) -> AsyncGenerator[list[Entry], None]:
     """The log after each event; a tool is an entry of its own, as the answer is."""
     steps: list[Entry] = []
     tools: dict[str, Entry] = {}

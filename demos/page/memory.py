@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
-
-from page.blocks import module, panel
 
 from omni_agent.errors import OmniAgentError
 from omni_agent.events import RecalledMemory
 from omni_agent.memory import Memory
 from omni_agent.memory.records import StoredMemory
+from page.blocks import module, panel
 
 KINDS = ("episode", "fact", "request", "scene", "person", "voice", "face")
 AT_A_TIME = 40
@@ -24,7 +24,12 @@ class MemoryPanel:
         self._memory = memory
 
     def build(self) -> None:
-        functions = [self.look, self.search, self.forget, self.forget_everything]
+        functions: Sequence[Callable[..., Any]] = [
+            self.look,
+            self.search,
+            self.forget,
+            self.forget_everything,
+        ]
         with panel("memory"):
             module("memory_panel", remembers=self._memory is not None, functions=functions)
 

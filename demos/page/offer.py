@@ -8,7 +8,7 @@ from typing import Any
 
 from omni_agent.tools.base import Position
 
-Streets = Callable[[float, float], Awaitable[list[dict[str, Any]]]]
+FindStreets = Callable[[float, float], Awaitable[list[dict[str, Any]]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class Offer:
     models: Sequence[str] = ()
     languages: Sequence[str] = ("en", "zh")
     local: bool = True
-    find_streets: Streets | None = field(default=None, compare=False)
+    find_streets: FindStreets | None = field(default=None, compare=False)
 
     def as_props(self) -> dict[str, Any]:
         """For static/choices.js."""

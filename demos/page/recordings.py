@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from page.blocks import module, panel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse
@@ -15,6 +14,7 @@ from starlette.routing import Route
 
 from omni_agent.errors import OmniAgentError
 from omni_agent.recorded_call import RecordedCall, Went, recordings
+from page.blocks import module, panel
 
 PEAKS = 900
 """So many bars a side's sound is drawn with."""

@@ -43,7 +43,7 @@ def mount_page(app: Starlette, page: gr.Blocks) -> Starlette:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # it asks the network for its newest version
     app.router.routes.append(Mount(STATIC, StaticFiles(directory=FILES), name="page"))
     gr.mount_gradio_app(
-        app,  # type: ignore[arg-type]  # any Starlette app will do
+        app,
         page,
         path="/",
         theme=gr.themes.Base(font=["Plex", "system-ui", "sans-serif"], font_mono=["monospace"]),

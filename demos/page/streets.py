@@ -46,6 +46,7 @@ def _read(map_file: Path) -> Sequence[tuple[str, Line]]:
         .with_filter(KeyFilter(*keys))
     )
     drawn: list[tuple[str, Line]] = []
+    thing: Any  # a way, or an area
     for thing in objects:
         tags = {tag.k: tag.v for tag in thing.tags}
         if thing.is_way() and (kind := _street(tags)):

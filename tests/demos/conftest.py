@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -73,60 +74,102 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+class Letters:
+    """An embedder without weights: texts with the same words lie near each other."""
+
+    name = "letters"
+    dim = 64
+
+    def query(self, texts: Sequence[str]) -> np.ndarray:
+        vectors = np.full((len(texts), self.dim), 1e-3, np.float32)
+        for row, text in zip(vectors, texts, strict=True):
+            for word in text.lower().split():
+                row[sum(word.encode()) % self.dim] += 1
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    passage = query
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """The page on loopback, and everything behind it that a test may put something into."""
+
+    serving: Serving
+    server: Any  # ScriptedServer
+    model: Any  # ScriptedModel, of the chat
+    memory: Any  # Memory
+    recordings: Path
+
+
 @pytest.fixture(scope="session")
-def served() -> Iterator[tuple[Serving, Any]]:
-    """The page on loopback, and the scripted server behind it."""
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     from demo_page import RECORDER
     from page.blocks import blocks
+    from page.chat import Chat
+    from page.memory import MemoryPanel
     from page.offer import Offer
+    from page.recordings import RecordingsPanel
     from page.serving import mount_page
     from scripted_server import ScriptedServer
     from starlette.applications import Starlette
     from starlette.responses import Response
     from starlette.routing import Route, WebSocketRoute
 
+    from omni_agent import Agent, tool
+    from omni_agent.memory import Memory
+    from omni_agent.model.scripted import ScriptedModel
     from omni_agent.tools.base import Position
 
-    server = ScriptedServer()
-    helsinki = Position(60.1699, 24.9384)
+    @tool
+    def find_recipe(query: str) -> str:
+        """Find a dish."""
+        return f"tomato and egg stir-fry, for {query}"
+
+    server, model = ScriptedServer(), ScriptedModel(audio=True)
+    memory = Memory(tmp_path_factory.mktemp("memory"), embedder=Letters())
+    recordings = tmp_path_factory.mktemp("recordings")
     offer = Offer(
-        agents={"kitchen": None, "street-guide": helsinki, "plain": None},
+        agents={"kitchen": None, "street-guide": Position(60.1699, 24.9384), "plain": None},
         voices=("af_heart", "am_michael"),
     )
+    agents = {name: Agent("Be brief.", model=model, tools=[find_recipe]) for name in offer.agents}
+    kept = RecordingsPanel(recordings)
     recorder = Response(RECORDER, media_type="text/javascript")
     app = Starlette(
         routes=[
             WebSocketRoute("/v1/realtime", server.endpoint),
             Route("/recorder.js", lambda request: recorder),
+            *kept.routes,
         ]
     )
-    serving = Serving(mount_page(app, blocks(offer)))
+    page = blocks(offer, Chat(agents).build, MemoryPanel(memory).build, kept.build)
+    serving = Serving(mount_page(app, page))
     serving.start()
-    yield serving, server
+    yield Demo(serving, server, model, memory, recordings)
     serving.stop()
+    memory.close()
 
 
 @pytest.fixture(scope="session")
-def bare_page(served: tuple[Serving, Any], browsers: Browsers) -> Iterator[Any]:
+def bare_page(demo: Demo, browsers: Browsers) -> Iterator[Any]:
     """A page of the server's that shows nothing, to run a module in."""
     context = browsers.context()
     page = context.new_page()
-    page.goto(f"{served[0].url}page/words/en.json")
+    page.goto(f"{demo.serving.url}page/words/en.json")
     yield page
     context.close()
 
 
 @pytest.fixture
-def server(served: tuple[Serving, Any]) -> Any:
+def server(demo: Demo) -> Any:
     """What the page talks to; nothing of an earlier test is left in it."""
-    scripted = served[1]
-    scripted.reset()
-    return scripted
+    demo.server.reset()
+    return demo.server
 
 
 @pytest.fixture
 def open_page(
-    served: tuple[Serving, Any], browsers: Browsers, speech: Callable[..., Path]
+    demo: Demo, browsers: Browsers, speech: Callable[..., Path]
 ) -> Iterator[Callable[..., Any]]:
     """Open the page in a profile of its own; options are those of `Browsers.context`.
 
@@ -139,7 +182,7 @@ def open_page(
     def open(*, panel: str = "call", **options: Any) -> DemoPage:
         context = browsers.context(**{"microphone": speech(), **options})
         contexts.append(context)
-        return DemoPage(context, served[0].url).open(panel)
+        return DemoPage(context, demo.serving.url).open(panel)
 
     yield open
     for context in contexts:

@@ -41,7 +41,10 @@ class Answer:
 
 @dataclass
 class ScriptedServer:
-    """`endpoint` is for a WebSocketRoute. `got`: all events of all clients. `accepts` False refuses."""
+    """`endpoint` is for a WebSocketRoute. `got`: all events of all clients.
+
+    Unless it `accepts`, a client is sent away; unless it is `omni`, it speaks the protocol alone.
+    """
 
     answers: deque[Answer] = field(default_factory=deque)
     got: list[dict[str, Any]] = field(default_factory=list)
