@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,9 +16,9 @@ from omni_agent.listening.windows import WINDOW_MS, Window
 _SPEECH = 4  # windows of speech that are a click no more, while the agent is silent
 _GONE = 5  # silent windows after which a sound that was no words is over,
 _SHORT_GONE = 10  # and one that was words
-_LIKELY = {3: 1.5, 4: 0.5, 5: 0.5}
-_LIKELY_LATER = 0.5
-"""Log odds for words from which they are likely, by the windows that were heard."""
+_FEWEST = 3  # windows that have to be heard before words are likely,
+_LIKELY_FIRST, _LIKELY = 0.5, 0.2  # and the log odds they need then, and later
+_CLEAR = 2.0  # log odds that words reach somewhere, and an "uh-huh" seldom
 _HUMMING = 40  # windows after which the reply need not be softer for a hum
 _FRESH = 8  # windows of speech after a word of assent that may be likely again
 
@@ -34,9 +35,11 @@ class Burst:
         self.end_ms = first.end_ms
         self.is_over = False
         self._cuts_in = first.speaking
-        self._needed = max(1, round(settings.interrupt_ms / WINDOW_MS))
+        self._needed = round(settings.interrupt_ms / WINDOW_MS)
         self._onset = Onset(before) if self._cuts_in else None
-        self._spoken = self._silent = self._worded = 0
+        self._spoken = self._silent = 0
+        self._worded: deque[bool] = deque(maxlen=max(1, self._needed))
+        self._best = 0.0
         self._is_likely = self._is_let_go = False
         self._not_before = 0
 
@@ -61,7 +64,8 @@ class Burst:
                 return self._sure()
             case "follows" if self._onset is not None:
                 self._is_likely = False
-                self._not_before, self._spoken, self._worded = _FRESH, 0, 0
+                self._not_before, self._spoken, self._best = _FRESH, 0, 0.0
+                self._worded.clear()
                 return self._let_go()
             case _:
                 return []
@@ -76,14 +80,14 @@ class Burst:
         if window.speech:
             onset.add(window.frame, window.probability)
             score = onset.score()
-            self._worded += score > 0
-            wanted = _LIKELY.get(self._spoken, _LIKELY_LATER)
-            heard_enough = self._spoken >= max(3, self._not_before)
+            self._worded.append(score > 0)
+            self._best = max(self._best, score)
+            wanted = _LIKELY_FIRST if self._spoken == _FEWEST else _LIKELY
+            heard_enough = self._spoken >= max(_FEWEST, self._not_before)
             if not self._is_likely and heard_enough and score >= wanted:
                 self._is_likely = True
                 heeds.append(SpeechLikely(self.start_ms))
-            is_long = self._spoken >= self._needed and self._worded * 2 >= self._spoken
-            if self._is_likely and is_long:
+            if self._is_likely and self._is_clear():
                 return [*heeds, *self._sure()]
             if self._spoken == _HUMMING:
                 self._is_likely = False
@@ -92,6 +96,12 @@ class Burst:
             # The agent has finished meanwhile: a short word is an answer to it.
             return self._sure() if self._is_likely and not window.speaking else self._gone()
         return heeds
+
+    def _is_clear(self) -> bool:
+        if not self._needed:
+            return True
+        is_long = len(self._worded) == self._needed
+        return is_long and 2 * sum(self._worded) >= self._needed and self._best >= _CLEAR
 
     def _sure(self) -> list[Heed]:
         self.is_over = True

@@ -86,8 +86,8 @@ class Onset:
         )
 
 
-WEIGHTS = np.zeros(11)
-"""First the bias. Fitted by benchmarks/fit_hums.py."""
+WEIGHTS = np.array([-2.15, 0.87, 0.76, -0.1, 2.25, 1.23, -0.53, 0.84, 1.86, 0.44, 0.08])
+"""First the bias, then one for each feature. Found by benchmarks/fit_hums.py."""
 
 
 def _db(power: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ _DUE_AFTER = 2
 _UNKNOWN = 0.5  # how likely a turn is over where nobody can judge
 _TRAILING_OFF = 0.05
 _WENT_ON_AT_ONCE = 0.8  # probability of speech with which one window is enough to go on
-_OVER, _SHARE = (0.2, 0.5, 0.8, 0.93, 0.97), (1.0, 0.6, 0.35, 0.1, 0.0)
+_OVER, _SHARE = (0.2, 0.6, 0.85, 0.93, 0.955), (1.0, 0.8, 0.5, 0.25, 0.0)
 """By how likely the turn is over: the share of the way from the least to the most patience."""
 
 

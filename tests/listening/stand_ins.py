@@ -53,7 +53,7 @@ def listener(
 
 def sound(*parts: tuple[str, int]) -> Audio:
     """("speech" | "silence" | "maybe", windows of 32 ms), …: a voice is a buzz with overtones."""
-    level = {"speech": 0.9, "maybe": 0.6, "silence": 0.01}
+    level = {"speech": 0.97, "maybe": 0.6, "silence": 0.01}
     samples = [_voice(n * WINDOW) * level[kind] for kind, n in parts]
     return Audio(np.concatenate(samples).astype(np.float32), RATE)
 
@@ -66,15 +66,19 @@ def murmur(windows: int) -> Audio:
 
 
 def _voice(n: int) -> np.ndarray:
-    """Overtones up to 6 kHz whose strengths move about, as formants do; its peak is 1."""
+    """Vowels that change every 64 ms, with a hiss at each change; its peak is 1 in every window."""
     t = np.arange(n) / RATE
-    out = np.zeros(n)
+    syllable = (t / 0.064).astype(int)
+    first = np.array([300, 800, 500, 700, 350])[syllable % 5]
+    second = np.array([2300, 1200, 900, 1800])[syllable % 4]
+    hiss = np.random.default_rng(0).normal(0, 0.3, n)
+    out = np.where((t % 0.064) < 0.02, np.diff(hiss, prepend=0.0), 0.0)
     for k in range(1, 40):
-        strength = 1 / (1 + ((150 * k - 700 - 400 * np.sin(2 * np.pi * 4 * t)) / 500) ** 2)
-        strength = strength + 0.5 / (1 + ((150 * k - 2400 - 700 * np.sin(11 * t)) / 700) ** 2)
-        out += strength * np.sin(2 * np.pi * 150 * k * t + k * k)
-    frames = out[: n // WINDOW * WINDOW].reshape(-1, WINDOW)
-    return (frames / np.abs(frames).max(axis=1, keepdims=True)).reshape(-1)
+        strength = 1 / (1 + ((150 * k - first) / 120) ** 2)
+        strength = strength + 0.6 / (1 + ((150 * k - second) / 200) ** 2)
+        out = out + strength * np.sin(2 * np.pi * 150 * k * t + k * k)
+    windows = out[: n // WINDOW * WINDOW].reshape(-1, WINDOW)
+    return (windows / np.abs(windows).max(axis=1, keepdims=True)).reshape(-1)
 
 
 async def heard(
