@@ -165,6 +165,7 @@ class Agent:
         idle_seconds: float | None = None,
         stall_seconds: float = 60.0,
         tap: CallTap | None = None,
+        record: str | PathLike[str] | None = None,
     ) -> LiveCall:
         """A live call: talk with the agent, show it things, cut in.
 
@@ -173,28 +174,32 @@ class Agent:
         answers in writing. `draft`: begin answers before it is certain that the user has finished.
         `prepare`: open the model's session at once, not with the first turn. The call ends after
         `max_seconds`, or `idle_seconds` in which nobody spoke; a model that gives nothing for
-        `stall_seconds` is stopped. `tap` is told everything, to record it.
+        `stall_seconds` is stopped. `record`: a new folder to keep the call in, with its voices
+        and pictures (docs/recording.md); `tap` is told everything instead.
         """
+        from pathlib import Path
+
+        from omni_agent.call_settings import CallSettings, WornPersona
         from omni_agent.listening import Listening
         from omni_agent.live import LiveCall
         from omni_agent.seeing import Seeing
 
-        return LiveCall(
-            self,
+        settings = CallSettings(
             listening=listening or Listening(),
             seeing=seeing or Seeing(),
             player=player,
-            persona=persona,
+            persona=WornPersona.of(persona),
             place=place,
-            history=history,
+            history=tuple(history),
             speak=speak,
             draft=draft,
             prepare=prepare,
             max_seconds=max_seconds,
             idle_seconds=idle_seconds,
             stall_seconds=stall_seconds,
-            tap=tap,
         )
+        folder = None if record is None else Path(record)
+        return LiveCall(self, settings, persona=persona, tap=tap, record=folder)
 
     # --- life --------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
+from omni_agent.errors import SettingsError
 from omni_agent.listening import Listening
 from omni_agent.messages import Language, Message
 from omni_agent.persona import Persona
@@ -37,7 +38,10 @@ class WornPersona:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSettings:
-    """The arguments of `Agent.live`, but for who records the call."""
+    """The arguments of `Agent.live`, but for who records the call.
+
+    Raises SettingsError for limits that make no sense.
+    """
 
     listening: Listening = field(default_factory=Listening)
     seeing: Seeing = field(default_factory=Seeing)
@@ -51,6 +55,12 @@ class CallSettings:
     max_seconds: float = 3600.0
     idle_seconds: float | None = None
     stall_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        for name in ("max_seconds", "idle_seconds", "stall_seconds"):
+            limit = getattr(self, name)
+            if limit is not None and not limit > 0:
+                raise SettingsError(f"{name}={limit!r}: give seconds above 0")
 
     def options(self, persona: Persona | None = None) -> dict[str, Any]:
         """For `Agent.live` again. `persona`: one that has its tools."""

@@ -16,10 +16,13 @@ import logging
 import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from omni_agent.errors import OmniAgentError, SettingsError, UsageError
+from omni_agent.call_settings import CallSettings
+from omni_agent.errors import OmniAgentError, UsageError
 from omni_agent.events import (
     CallEnded,
     CallState,
@@ -32,17 +35,17 @@ from omni_agent.floor import Floor
 from omni_agent.history import PastTurn
 from omni_agent.listening import Listening
 from omni_agent.media import Audio, VideoFrame
-from omni_agent.messages import Language, Message
+from omni_agent.messages import Language
 from omni_agent.persona import Persona
 from omni_agent.playback import PlaybackBuffer, RemotePlayback
-from omni_agent.seeing import FrameSampler, Seeing
+from omni_agent.seeing import FrameSampler
 from omni_agent.virtual_clock import working
 
 if TYPE_CHECKING:
     from omni_agent.agent import Agent
     from omni_agent.conversation import Input
     from omni_agent.speaking import Act
-    from omni_agent.tools.base import Position, Tool
+    from omni_agent.tools.base import Tool
 
 logger = logging.getLogger("omni_agent.live")
 T = TypeVar("T")
@@ -76,24 +79,12 @@ class LiveCall:
     def __init__(
         self,
         agent: Agent,
+        settings: CallSettings,
         *,
-        listening: Listening,
-        seeing: Seeing,
-        player: Literal["own", "remote"],
         persona: Persona,
-        place: Position | None,
-        history: Sequence[Message],
-        speak: bool,
-        draft: bool,
-        prepare: bool,
-        max_seconds: float,
-        idle_seconds: float | None,
-        stall_seconds: float,
-        tap: CallTap | None,
+        tap: CallTap | None = None,
+        record: Path | None = None,
     ) -> None:
-        for name, limit in (("max_seconds", max_seconds), ("stall_seconds", stall_seconds)):
-            if not limit > 0:
-                raise SettingsError(f"{name}={limit!r}: give seconds above 0")
         self.id = uuid.uuid4().hex
         self.agent = agent
         self.state: CallState = "idle"
@@ -102,13 +93,10 @@ class LiveCall:
         self.output: PlaybackBuffer
         self._clock = agent.clock
         self._conversation = agent.conversation(
-            self.id, place=place, persona=persona, history=history
+            self.id, place=settings.place, persona=persona, history=settings.history
         )
-        self._listening, self._seeing, self._player = listening, seeing, player
-        self._speak, self._draft, self._prepare = speak, draft, prepare
-        self._max_seconds, self._idle_seconds = max_seconds, idle_seconds
-        self._stall_seconds = stall_seconds
-        self._tap = tap
+        self._settings = replace(settings, place=self._conversation.place)
+        self._tap, self._record = tap, record
         self._floor: Floor
         self._inbox: asyncio.Queue[Act] = asyncio.Queue()
         self._events: asyncio.Queue[LiveEvent] = asyncio.Queue()
@@ -221,16 +209,29 @@ class LiveCall:
     async def __aenter__(self) -> Self:
         profile = (await self.agent.open_model()).profile
         self.input_rate, self.output_rate = profile.input_rate, profile.output_rate
-        playback = PlaybackBuffer if self._player == "own" else RemotePlayback
+        settings = self._settings
+        playback = PlaybackBuffer if settings.player == "own" else RemotePlayback
         self.output = playback(self.output_rate, clock=self._clock)
+        if self._record is not None:
+            from omni_agent.recording import Recorder
+
+            self._tap = Recorder(
+                self._record,
+                call=self.id,
+                agent=self.agent.name,
+                profile=profile,
+                settings=settings,
+                output=self.output,
+                clock=self._clock,
+            )
         self._floor = Floor(
             self._conversation,
             self.output,
-            FrameSampler(profile.sight, self._seeing),
-            listening=self._listening,
+            FrameSampler(profile.sight, settings.seeing),
+            listening=settings.listening,
             input_rate=self.input_rate,
-            speak=self._speak and "audio" in profile.gives,
-            drafting=self._draft,
+            speak=settings.speak and "audio" in profile.gives,
+            drafting=settings.draft,
             clock=self._clock,
             emit=self._emit,
             post=self._post,
@@ -239,7 +240,7 @@ class LiveCall:
         self._open = True
         for work in (self._run(), self._watch(), self._take_announcements()):
             self._tasks.append(asyncio.create_task(work))
-        if self._prepare:
+        if settings.prepare:
             self._post(self._conversation.prepare)
         return self
 
@@ -260,7 +261,7 @@ class LiveCall:
         self._emit(CallEnded(reason, self._clock.monotonic()))
         self._ended = True
         if self._tap is not None:
-            self._tap.close()
+            await asyncio.to_thread(self._tap.close)  # it writes what is left
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
@@ -291,9 +292,10 @@ class LiveCall:
             await self._clock.sleep(_TICK)
             now = self._clock.monotonic()
             since = now - self._floor.speaking.changed_at
-            if now - began >= self._max_seconds:
+            if now - began >= self._settings.max_seconds:
                 return self._hang_up("too long")
-            if self._idle_seconds is not None and since >= self._idle_seconds:
+            idle = self._settings.idle_seconds
+            if idle is not None and since >= idle:
                 return self._hang_up("idle")
             self._post(partial(self._look_after, now, since))
 
@@ -303,9 +305,10 @@ class LiveCall:
             speaking.let_go()
         answer = speaking.answer
         stalled = answer is not None and not answer.acting and self.state == "thinking"
-        if answer is not None and stalled and now - answer.alive_at >= self._stall_seconds:
+        patience = self._settings.stall_seconds
+        if answer is not None and stalled and now - answer.alive_at >= patience:
             await speaking.interrupt()
-            self._trouble(UsageError(f"the model gave nothing for {self._stall_seconds:g} seconds"))
+            self._trouble(UsageError(f"the model gave nothing for {patience:g} seconds"))
         quiet = self.state == "idle" and answer is None and since >= QUIET_BEFORE_SPEAKING_UP
         if quiet and speaking.to_say:
             speaking.say(speaking.to_say.popleft(), speak=self._floor.speak)

@@ -16,34 +16,15 @@ from omni_agent.agent import Agent
 from omni_agent.call_settings import CallSettings
 from omni_agent.clock import Clock
 from omni_agent.events import LiveEvent
-from omni_agent.live import CallTap, LiveCall
+from omni_agent.live import LiveCall
 from omni_agent.media import Audio, Image, VideoFrame
 from omni_agent.messages import ToolCall
 from omni_agent.model.scripted import Draft, Pause, ScriptedModel
-from omni_agent.recording import Recorder
 from omni_agent.tools.base import ToolContext, tool
 from omni_agent.virtual_clock import VirtualClock
 
 STEP = 0.02  # seconds
 START = datetime(2026, 5, 1, 9, 30, tzinfo=UTC)
-
-
-class Later:
-    """A tap that is put in when the call is open."""
-
-    tap: CallTap | None = None
-
-    def came(self, verb: str, /, *values: Any) -> None:
-        if self.tap is not None:
-            self.tap.came(verb, *values)
-
-    def went(self, event: LiveEvent, /) -> None:
-        if self.tap is not None:
-            self.tap.went(event)
-
-    def close(self) -> None:
-        if self.tap is not None:
-            self.tap.close()
 
 
 @asynccontextmanager
@@ -52,18 +33,8 @@ async def recorded_call(
 ) -> AsyncIterator[tuple[LiveCall, list[LiveEvent]]]:
     """A call that is being recorded, and its events as they come if they are to be read."""
     settings = settings or CallSettings()
-    later = Later()
     events: list[LiveEvent] = []
-    async with agent.live(**settings.options(), tap=later) as call:
-        later.tap = Recorder(
-            folder,
-            call=call.id,
-            agent=agent.name,
-            profile=(await agent.open_model()).profile,
-            settings=settings,
-            output=call.output,
-            clock=agent.clock,
-        )
+    async with agent.live(**settings.options(), record=folder) as call:
 
         async def read_all() -> None:
             async for event in call:

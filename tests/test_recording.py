@@ -211,9 +211,9 @@ async def test_what_was_sent_is_kept_whatever_it_was(tmp_path: Path) -> None:
 
     async def has(room: Room) -> None:
         await room.call.send("Look:", Text("this"), picture(7), sound, jpeg.read_bytes(), jpeg)
-        jpeg.unlink()
 
     await record(tmp_path / "call", has=has, make=chatty("Nice."))
+    jpeg.unlink()
     call = RecordedCall.open(tmp_path / "call")
     ((inputs, respond),) = [line.values for line in came(call, "send")]
     words, text, image, audio, data, path = inputs
