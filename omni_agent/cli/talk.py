@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -63,6 +64,10 @@ def talk(
     headphones: Annotated[
         bool, typer.Option("--headphones", help="Nothing of the agent's voice comes back.")
     ] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="A new folder to keep the call in: voices, pictures, events."),
+    ] = None,
     quiet: QuietOption = False,
 ) -> None:
     """Talk with an agent through the microphone and the loudspeaker.
@@ -110,7 +115,13 @@ def talk(
     default_device("output")
     device = int(camera_device) if camera_device.isdecimal() else camera_device
     asyncio.run(
-        Talk(wishes, camera=device if camera else None, push_to_talk=push_to_talk, echo=mode).run()
+        Talk(
+            wishes,
+            camera=device if camera else None,
+            push_to_talk=push_to_talk,
+            echo=mode,
+            record=record,
+        ).run()
     )
 
 
@@ -134,8 +145,10 @@ class Talk:
         camera: int | str | None = None,
         push_to_talk: bool = False,
         echo: EchoMode | None = None,
+        record: Path | None = None,
     ) -> None:
         self._wishes = wishes
+        self._record = record
         self._camera = camera
         self._push_to_talk = push_to_talk
         self._echo = echo
@@ -153,7 +166,8 @@ class Talk:
         echo = echo_canceller(self._echo)
         camera = Camera(self._camera) if self._camera is not None else None
         async with loaded(self._wishes, self._approve) as (agent, watch):
-            async with agent.live(listening=await self._listening()) as call:
+            listening = await self._listening()
+            async with agent.live(listening=listening, record=self._record) as call:
                 await call.send(respond=False)  # a new agent's prompt is read now
                 watch.close()
                 devices = LocalDevices(
