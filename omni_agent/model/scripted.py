@@ -28,8 +28,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from omni_agent.clock import SYSTEM_CLOCK, Clock
 from omni_agent.events import AudioDelta, TextDelta, Usage
 from omni_agent.media import Audio
@@ -52,12 +50,9 @@ from omni_agent.model.base import (
     ResponseOptions,
 )
 from omni_agent.model.earlier import earlier_turns, last_call
+from omni_agent.model.tone import TONE_RATE, Tone
 from omni_agent.model.tool_gate import ToolGate, Words
 
-SPEECH_RATE = 15.0
-"""Characters a second in which the tone stands for speech."""
-
-_RATE = 24_000  # Hz
 _PIECE = re.compile(r"[\u3040-\u9fff\uff00-\uffef]\s*|[^\s\u3040-\u9fff\uff00-\uffef]+\s*|\s+")
 
 
@@ -118,7 +113,7 @@ class ScriptedModel:
             languages=("en", "zh"),
             voices=("tone",),
             input_rate=16_000,
-            output_rate=_RATE,
+            output_rate=TONE_RATE,
             context_tokens=8192,
             memory_tokens=256,
             sight="full",
@@ -306,7 +301,7 @@ class ScriptedSession:
 
     async def _events(self, options: ResponseOptions) -> AsyncGenerator[ModelEvent, None]:
         clock = self._model.clock
-        mouth = _Tone() if options.speak and "audio" in self._model.profile.gives else None
+        mouth = Tone() if options.speak and "audio" in self._model.profile.gives else None
         said = 0
         async for step in self._steps(options):
             if not isinstance(step, str):
@@ -393,19 +388,6 @@ class _Reply:
     first_call_id: int
     script: list[Turn] = field(default_factory=list)
     answered: int = 0  # parts of the turn, by the last respond
-
-
-class _Tone:
-    """A quiet 220 Hz that runs on without a click from piece to piece."""
-
-    def __init__(self) -> None:
-        self._position = 0
-
-    def say(self, text: str) -> Audio:
-        n = round(len(text) / SPEECH_RATE * _RATE)
-        t = np.arange(self._position, self._position + n) / _RATE
-        self._position += n
-        return Audio((0.1 * np.sin(2 * np.pi * 220 * t)).astype(np.float32), _RATE)
 
 
 def _language_of(text: str) -> str:
