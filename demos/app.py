@@ -111,6 +111,8 @@ async def _serve(
                 find_streets=streets,
             )
             recordings = RecordingsPanel(record)
+            for agent in everyone.values():
+                recordings.keep(agent)
             app = create_app(everyone, settings, routes=recordings.routes)
             panels = (Chat(served), MemoryPanel(first.memory), recordings)
             mount_page(app, blocks(offer, *(panel.build for panel in panels)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ from starlette.requests import Request
 from starlette.responses import FileResponse
 from starlette.routing import Route
 
+from omni_agent.agent import Agent
 from omni_agent.errors import OmniAgentError
-from omni_agent.recorded_call import RecordedCall, Went, recordings
+from omni_agent.live import LiveCall
+from omni_agent.messages import Text
+from omni_agent.recorded_call import Came, RecordedCall, Went, recordings
 from page.blocks import module, panel
 
 PEAKS = 900
@@ -31,6 +35,18 @@ class RecordingsPanel:
     def build(self) -> None:
         with panel("recordings"):
             module("recordings_panel", functions=[self.recorded, self.opened])
+
+    def keep(self, agent: Agent) -> None:
+        """Record every call that the agent has from now on, each in a folder named by its time."""
+        folder, live = self._folder, agent.live
+        if folder is None:
+            return
+
+        def recorded(**options: Any) -> LiveCall:
+            now = agent.clock.now().astimezone()
+            return live(**{"record": folder / f"{now:%Y-%m-%d %H.%M.%S.%f}", **options})
+
+        agent.live = recorded  # type: ignore[method-assign]
 
     @property
     def routes(self) -> list[Route]:
@@ -100,9 +116,12 @@ def _events(call: RecordedCall) -> list[dict[str, Any]]:
     shown: list[dict[str, Any]] = []
     says: dict[str, Any] | None = None
     for line in call.lines(media=False):
+        t = round(line.t - call.began, 3)
+        if isinstance(line, Came) and line.verb == "send" and (words := _words(line.values[0])):
+            shown.append({"t": t, "kind": "user", "text": words, "who": None})
         if not isinstance(line, Went):
             continue
-        t, data = round(line.t - call.began, 3), line.data
+        data = line.data
         match data["type"]:
             case "StateChanged":
                 shown.append({"t": t, "kind": "state", "state": data["state"]})
@@ -116,7 +135,8 @@ def _events(call: RecordedCall) -> list[dict[str, Any]]:
             case "TextDelta" if says is not None:
                 says["text"] += data["text"]
             case "Interrupted" if says is not None:
-                says["text"], says["unheard"] = data["heard_text"], data["unheard_text"]
+                heard = data["heard_text"]
+                says["text"], says["unheard"] = heard, says["text"].removeprefix(heard)
             case "ToolFinished":
                 tool, result = data["call"]["name"], data["result"]
                 words = result.get("say") or result["content"]
@@ -129,3 +149,9 @@ def _events(call: RecordedCall) -> list[dict[str, Any]]:
             case _:
                 pass
     return shown
+
+
+def _words(inputs: Sequence[object]) -> str:
+    """What was written, without pictures and files."""
+    parts = (part.text if isinstance(part, Text) else part for part in inputs)
+    return " ".join(part for part in parts if isinstance(part, str))

@@ -63,7 +63,7 @@ function filled(element, classes, properties, children) {
   for (const [name, value] of Object.entries(properties)) {
     if (value === undefined || value === null || value === false) continue;
     if (name in ATTRIBUTES) speaks(element, name, value);
-    else if (name === 'class') element.setAttribute('class', [...classes, value].join(' '));
+    else if (name === 'class') element.setAttribute('class', [...classes, value].join(' ').trim());
     else if (name === 'data') Object.assign(element.dataset, value);
     else if (name === 'style') Object.assign(element.style, value);
     else if (name.startsWith('on')) element.addEventListener(name.slice(2), value);

@@ -52,6 +52,7 @@ class ScriptedServer:
     accepts: bool = True
     omni: bool = True
     queries: list[dict[str, str]] = field(default_factory=list)
+    loop: asyncio.AbstractEventLoop | None = None
 
     def reset(self, *answers: Answer) -> None:
         self.answers = deque(answers)
@@ -63,6 +64,7 @@ class ScriptedServer:
         return [event for event in self.got if event["type"] == type]
 
     async def endpoint(self, socket: WebSocket) -> None:
+        self.loop = asyncio.get_running_loop()
         if not self.accepts:
             await socket.close(1012)
             return

@@ -92,9 +92,7 @@ def test_a_file_that_cannot_be_read_is_explained(
     page.page.locator("#chat-log").get_by_text("broken.wav cannot be read").wait_for()
 
 
-def test_a_file_that_is_too_large_is_not_taken(
-    open_page: Open, demo: Any, tmp_path: Path
-) -> None:
+def test_a_file_that_is_too_large_is_not_taken(open_page: Open, demo: Any, tmp_path: Path) -> None:
     large = tmp_path / "large.png"
     large.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(21 * 2**20))
     page = open_page(panel="chat")
@@ -133,7 +131,9 @@ def test_an_answer_can_be_stopped(open_page: Open, model: Any) -> None:
 def test_it_speaks_chinese(open_page: Open, model: Any) -> None:
     page = open_page(panel="chat", locale="zh-CN")
     box = page.page.locator("#chat-box textarea")
-    page.page.wait_for_function("document.querySelector('#chat-box textarea').placeholder[0] === '打'")
+    page.page.wait_for_function(
+        "document.querySelector('#chat-box textarea').placeholder[0] === '打'"
+    )
     assert "拖到这里" in (box.get_attribute("placeholder") or "")
     page.page.locator("#chat-who").get_by_text("厨房").wait_for()
     assert page.page.locator("#chat-new").inner_text() == "新的对话"
