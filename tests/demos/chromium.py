@@ -76,20 +76,19 @@ class Browsers:
 
 
 class Serving:
-    """An ASGI app on a loopback port, in a thread of its own; may be stopped and started again."""
+    """An ASGI app on a loopback port, in a thread; another may be started in its place."""
 
-    def __init__(self, app: Any) -> None:
-        self._app = app
+    def __init__(self) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/"
 
-    def start(self) -> None:
+    def start(self, app: Any) -> None:
         import uvicorn
 
         config = uvicorn.Config(
-            self._app,
+            app,
             host="127.0.0.1",
             port=self.port,
             log_level="warning",

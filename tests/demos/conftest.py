@@ -143,8 +143,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         ]
     )
     page = blocks(offer, Chat(agents).build, MemoryPanel(memory).build, kept.build)
-    serving = Serving(mount_page(app, page))
-    serving.start()
+    serving = Serving()
+    serving.start(mount_page(app, page))
     yield Demo(serving, server, model, memory, recordings)
     serving.stop()
     memory.close()
