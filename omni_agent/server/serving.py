@@ -13,11 +13,15 @@ from omni_agent.server.limits import ServerSettings
 
 
 class Server(uvicorn.Server):
-    """Tells the calls before their connections are cut; uvicorn alone would close them at once."""
+    """Tells the calls before their connections are cut; uvicorn alone would close them at once.
+
+    After ctrl-C or SIGTERM `serve` just returns, so that what stands around it is closed too.
+    """
 
     async def shutdown(self, sockets: list[sockets.socket] | None = None) -> None:
         await self.config.app.state.stop()  # type: ignore[union-attr]
         await super().shutdown(sockets)
+        self._captured_signals.clear()  # uvicorn would raise them again, and end the process
 
 
 class _Protocol(WebSocketsSansIOProtocol):
