@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
@@ -72,6 +73,10 @@ def serve(
     idle_minutes: Annotated[
         float, typer.Option(help="A call in which nothing happens for so long is ended.")
     ] = 5.0,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="A folder to keep every call in, with its voices and pictures."),
+    ] = None,
     memory: MemoryOption = None,
     no_memory: NoMemoryOption = False,
     at: PlaceOption = None,
@@ -113,6 +118,7 @@ def serve(
         port=port,
         token=token,
         origins=tuple(origin or ()),
+        record=record,
         limits=Limits(
             calls=max_calls, call_seconds=max_minutes * 60, idle_seconds=idle_minutes * 60
         ),

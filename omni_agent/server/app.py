@@ -140,6 +140,7 @@ class _Server:
             omni=query.get("omni") == "1",
             place=place,
             sound=Bucket.full(rate=1.5, size=limits.audio_ahead, at=time.monotonic()),
+            record=self._settings.record,
         )
         connection = Connection(socket, name, agent, profile, self.metrics, terms)
         self.calls.add(connection)

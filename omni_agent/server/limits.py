@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -59,13 +60,15 @@ class ServerSettings(_Checked):
     """Where the server listens and whom it lets in.
 
     Beyond this machine it needs a `token`. `origins` are web pages of other sites that may connect
-    ("https://example.org"); the server's own pages always may.
+    ("https://example.org"); the server's own pages always may. `record` is a folder in which each
+    call is kept in one of its own, with its voices and pictures.
     """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8765
     token: Annotated[str, Field(min_length=8)] | None = None
     origins: tuple[str, ...] = ()
+    record: Path | None = None
     limits: Limits = Limits()
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omni_agent.messages import Message
@@ -28,12 +29,16 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class Terms:
-    """How a call is had. `sound` is how much of it may still come faster than it is said."""
+    """How a call is had. `sound` is how much of it may still come faster than it is said.
+
+    `record` is the folder that holds the recordings, if any are made.
+    """
 
     limits: Limits
     omni: bool
     place: Position | None
     sound: Bucket
+    record: Path | None = None
 
 
 @dataclass(slots=True)
@@ -67,6 +72,7 @@ class Line:
             history=history,
             speak=wishes.speak,
             max_seconds=self.terms.limits.call_seconds,
+            record=self._recording(),
         )
         await call.__aenter__()
         self.call = call
@@ -120,6 +126,12 @@ class Line:
         users = ("user", "system")
         upto = max((n + 1 for n, (i, _) in enumerate(told) if i.role not in users), default=0)
         return as_history(told[:upto]), [parts for _, parts in told[upto:] if parts]
+
+    def _recording(self) -> Path | None:
+        if self.terms.record is None:
+            return None
+        began = self.agent.clock.now().strftime("%Y-%m-%d-%H%M%S")
+        return self.terms.record / f"{began}-{self.session.id[-6:]}"
 
     def _tools(self) -> tuple[Tool, ...]:
         seconds = self.terms.limits.tool_seconds

@@ -1,5 +1,7 @@
 """What our own clients are told beyond the protocol, and what Prometheus is told."""
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +10,8 @@ from talking import Running, serving
 from omni_agent.listening import SpeechGone, SpeechLikely, SpeechMaybe, SpeechSure
 from omni_agent.messages import ToolCall
 from omni_agent.model.scripted import Pause
+from omni_agent.recorded_call import recordings
+from omni_agent.server import ServerSettings
 from omni_agent.tools.base import tool
 
 LOOK = ToolCall("call_1", "look", {})
@@ -102,3 +106,16 @@ async def test_prometheus_counts_calls_turns_and_times() -> None:
             answer = await http.get("/metrics")
             assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
             assert 'omni_agent_turns_total{agent="kitchen",stopped="done"} 1.0' in answer.text
+
+
+async def test_calls_are_kept_where_the_server_is_told_to(tmp_path: Path) -> None:
+    settings = ServerSettings(port=0, record=tmp_path / "calls")
+    async with serving("Chop them.", "Chop them.", settings=settings) as server:
+        for _ in range(2):
+            async with server.client() as client:
+                await client.asks("How?")
+        async with asyncio.timeout(5):
+            while len(server.app.state.calls):
+                await asyncio.sleep(0.01)
+        kept = recordings(tmp_path / "calls")
+        assert [call.agent for call in kept] == ["kitchen", "kitchen"]
