@@ -79,7 +79,7 @@ class Diarizer:
         if printer.rate != RATE:
             raise SettingsError(f"{printer.name} prints at {printer.rate} Hz; a call is at {RATE}")
         self._printer = printer
-        self._speakers = Speakers(printer.dim)
+        self._speakers = Speakers(printer.calibration)
         self._sound = np.zeros(0, np.float32)  # from frame `_kept` on
         self._kept = 0
         self._speech = np.zeros(0, bool)  # from frame `_since` on

@@ -33,6 +33,7 @@ _AT_MOST = 8  # once somebody is not who was thought
 _GONE_AFTER = 0.5  # seconds without being found
 _KEPT_GONE = 200  # tracks that may come back
 _MOUTH_SECONDS = 60.0
+_FAR_MORE = 0.15
 _NEAR = 0.25  # the overlap from which a face is the one that was there
 
 
@@ -175,16 +176,20 @@ class FaceTracker:
             seen[i].print = vector
 
     def _doubted(self, seen: Sequence[_Seen], pairs: dict[int, FaceTrack]) -> list[int]:
-        """Faces that do not look like the track whose place they have."""
-        bar = self._printer.thresholds.different
-        return [
-            i
-            for i, track in pairs.items()
-            if (vector := seen[i].print) is not None
-            and (mine := track.print) is not None
-            and track.shots.sure
-            and float(vector @ mine) <= bar
-        ]
+        """Faces that do not look like the track whose place they have, or far more like another."""
+        bars = self._printer.thresholds
+        found = []
+        for i, track in pairs.items():
+            vector, mine = seen[i].print, track.print
+            if vector is None or mine is None:
+                continue
+            score = float(vector @ mine)
+            others = (t for t in (*self._tracks, *self._gone) if t is not track)
+            best = max((float(vector @ t.print) for t in others if t.print is not None), default=-1)
+            unlike = score <= bars.different and track.shots.sure
+            if unlike or best >= max(bars.same, score + _FAR_MORE):
+                found.append(i)
+        return found
 
     def _by_looks(self, seen: Sequence[_Seen], pairs: dict[int, FaceTrack]) -> dict[int, FaceTrack]:
         """Correct what place alone says by the prints there are."""
@@ -277,12 +282,17 @@ class FaceTracker:
             track._looked = self._t
             track._looks += 1
             self._again.pop(track.id, None)
-            track.shots.add(
-                Shot(
-                    self._t, one.quality.overall, one.print, lambda: portrait(frame.image, one.face)
-                )
-            )
+            self._keep(track, one, one.print, frame)
             self._rejoin(track)
+
+    def _keep(self, track: FaceTrack, one: _Seen, vector: Vectors, frame: VideoFrame) -> None:
+        """Among the best shots, unless it may be of someone else."""
+        mine, good = track.print, one.quality.overall
+        if mine is not None and float(vector @ mine) <= self._printer.thresholds.different:
+            if track.shots.sure or good <= track.shots.all[0].quality:
+                return
+            track.shots = BestShots()  # the views so far were too bad to tell
+        track.shots.add(Shot(self._t, good, vector, lambda: portrait(frame.image, one.face)))
 
     def _rejoin(self, track: FaceTrack) -> None:
         """A new track that turns out to be someone who left goes on as the old one."""

@@ -3,8 +3,8 @@
 Average-linkage clustering over the prints of the last minutes, again and again; what is older is
 folded into its cluster. People whose voice is known take part as clusters that cannot merge with
 each other. A score, and not a bare cosine, decides: prints of little speech are noisy, which
-pulls their cosines down, and `VoiceCalibration.gain` undoes that. So the bar for merging rises by
-itself as evidence grows.
+pulls their cosines down, and a gain undoes that. So the bar for merging rises by itself as
+evidence grows.
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from omni_agent.memory.embed.voice import VoicePrint
+from omni_agent.memory.embed.voice import VoiceCalibration, VoicePrint
 from omni_agent.memory.values import Vectors
 
 BLOCK_HOP = 0.384
 """Seconds from one block (a print of steady speech) to the next."""
 BLOCK_SECONDS = 1.216
-NOISE_SECONDS = 3.0  # as in VoiceCalibration, for blocks of one call, which share their room
-MERGE_AT = 0.70
 _STEADY = 0.8  # how long the sum of n unit vectors of one voice is, as a share of n
 _MOST_ENROLLED = 10.0  # seconds; more would keep a voice from following its owner's cold
 MIN_BLOCKS = 3  # of speech, before a voice counts as one more speaker
@@ -56,11 +54,12 @@ class Speaker:
 class Speakers:
     """`add` the prints of steady speech as they come, and `settle` now and then."""
 
-    def __init__(self, dim: int, *, recent: int = 240, merge_at: float = MERGE_AT) -> None:
+    def __init__(self, calibration: VoiceCalibration, *, recent: int = 240) -> None:
         """`recent`: how many blocks stay movable from one speaker to another."""
-        self._dim = dim
+        self._dim = len(calibration.mean)
         self._recent = recent
-        self._merge_at = merge_at
+        self._merge_at = calibration.merge_at
+        self._noise = calibration.merge_noise_seconds
         self._anchors: list[Speaker] = []  # what each speaker was before the recent blocks
         self._free: list[Vectors] = []
         self._of_free: list[str | None] = []
@@ -117,7 +116,7 @@ class Speakers:
         person = [a.person for a in anchors] + [None] * len(self._free)
         members = [[i] for i in range(n)]
         units = totals / np.maximum(np.linalg.norm(totals, axis=1, keepdims=True), 1e-9)
-        gain = np.array([_gain(float(b)) for b in blocks], np.float32)
+        gain = np.array([self._gain(float(b)) for b in blocks], np.float32)
         scores = units @ units.T * np.outer(gain, gain)
         named = [i for i in range(n) if person[i] is not None]
         scores[np.ix_(named, named)] = -np.inf
@@ -133,7 +132,7 @@ class Speakers:
             members[j] = []
             totals[i] += totals[j]
             blocks[i] += blocks[j]
-            gain[i] = _gain(float(blocks[i]))
+            gain[i] = self._gain(float(blocks[i]))
             person[i] = person[i] or person[j]
             unit = totals[i] / max(float(np.linalg.norm(totals[i])), 1e-9)
             units[i] = unit
@@ -151,6 +150,9 @@ class Speakers:
             best[i], best[j] = row.max(), -np.inf
         k = len(anchors)
         return [([m for m in g if m < k], [m - k for m in g if m >= k]) for g in members if g]
+
+    def _gain(self, blocks: float) -> float:
+        return math.sqrt(1 + self._noise / _seconds(blocks))
 
     def _fold(self, groups: list[tuple[list[int], list[int]]]) -> None:
         """Give each group the id it had, and move blocks that are too old into their anchor."""
@@ -230,10 +232,6 @@ class Speakers:
 
 def _seconds(blocks: float) -> float:
     return BLOCK_SECONDS - BLOCK_HOP + BLOCK_HOP * max(blocks, 1.0)
-
-
-def _gain(blocks: float) -> float:
-    return math.sqrt(1 + NOISE_SECONDS / _seconds(blocks))
 
 
 def _weighed(known: VoicePrint) -> tuple[Vectors, float]:

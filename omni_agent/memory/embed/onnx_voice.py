@@ -113,6 +113,8 @@ def usual(dim: int) -> VoiceCalibration:
         margin=0.05,
         even=0.40,
         slope=20.0,
+        merge_at=0.60,
+        merge_noise_seconds=1.0,
     )
 
 

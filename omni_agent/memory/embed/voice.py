@@ -59,10 +59,19 @@ class VoicePrinter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class VoicePrint:
-    """`vector`: float32 [dim], of length 1. `seconds`: the speech it was made of."""
+    """`vector`: float32 [dim], of length 1. `seconds`: the speech it was made of.
+
+    `clarity`: 1 for clear speech; less the more noise fills its gaps, down to 0.25.
+    """
 
     vector: Vectors
     seconds: float
+    clarity: float = 1.0
+
+    @property
+    def worth(self) -> float:
+        """Seconds of clear speech that would say as much."""
+        return self.seconds * self.clarity
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +83,8 @@ class VoiceCalibration:
     that scores of short and long turns compare. A score of `same` or more is one person, of
     `different` or less two, and between them nobody should be sure; the best of several people
     must lead by `margin`. At `even` both are as likely; from there the log-odds grow by `slope`.
+    `merge_at` with `merge_noise_seconds` is the bar for short stretches of one call, which share
+    their room and their microphone.
     """
 
     mean: Vectors
@@ -83,9 +94,11 @@ class VoiceCalibration:
     margin: float
     even: float
     slope: float
+    merge_at: float
+    merge_noise_seconds: float
 
     def score(self, a: VoicePrint, b: VoicePrint) -> float:
-        return float(a.vector @ b.vector) * self.gain(a.seconds, b.seconds)
+        return float(a.vector @ b.vector) * self.gain(a.worth, b.worth)
 
     def gain(self, a_seconds: float, b_seconds: float) -> float:
         """What cosines of prints of so much speech are multiplied by."""
@@ -172,7 +185,7 @@ def print_voice(
     vectors = np.concatenate(
         [printer.prints(stretches[i : i + 16]) for i in range(0, len(stretches), 16)]
     )
-    return VoicePrint(agreed(vectors), seconds)
+    return VoicePrint(agreed(vectors), seconds, _clarity(samples, printer.rate))
 
 
 def windows(samples: np.ndarray, window: int, hop: int) -> np.ndarray:
@@ -187,9 +200,19 @@ def pooled(prints: Sequence[VoicePrint]) -> VoicePrint:
     """One print of several of the same person, weighted by their seconds."""
     if not prints:
         raise SettingsError("there are no voice prints to pool")
-    weights = np.array([p.seconds for p in prints], np.float32)
+    weights = np.array([p.worth for p in prints], np.float32)
+    seconds = sum(p.seconds for p in prints)
     vectors = np.stack([p.vector for p in prints])
-    return VoicePrint(agreed(vectors, weights), float(weights.sum()))
+    return VoicePrint(agreed(vectors, weights), seconds, float(weights.sum()) / seconds)
+
+
+def _clarity(samples: np.ndarray, rate: int) -> float:
+    """From how far speech rises over what lies between its sounds: 18 dB and more when clear."""
+    step = rate // 40
+    frames = samples[: len(samples) // step * step].reshape(-1, step)
+    level = 10 * np.log10(np.mean(frames.astype(np.float64) ** 2, axis=1) + 1e-10)
+    rise = float(np.quantile(level, 0.9) - np.quantile(level, 0.1))
+    return float(np.clip(0.25 + 0.75 * (rise - 8.0) / 10.0, 0.25, 1.0))
 
 
 # --- who is it --------------------------------------------------------------------------------
@@ -228,5 +251,5 @@ def identify(
         verdict = "known"
     else:
         verdict = "not sure"
-    odds = calibration.log_odds(best, heard.seconds)
+    odds = calibration.log_odds(best, heard.worth)
     return VoiceMatch(verdict, person, best, odds, runner_up, best - second)
