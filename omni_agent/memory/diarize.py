@@ -27,9 +27,11 @@ _BRIDGED = 8  # frames of silence inside one stretch of speech
 _CHANGE = 3.0  # what the path pays for a change of speaker
 _UNKNOWN = 0.25  # the score of a voice that is none of the speakers
 _OVERLAP_OF = HOP / WINDOW  # prints overlap, so each is that much of an observation
+_DIP = 1.5  # natural logarithm of power
 _SNAP = 9  # frames around a change, in which the quietest is taken for it
 SHORT_SECONDS = 1.0
-HORIZON_SECONDS = 90.0
+HORIZON_FRAMES = 90 * RATE // FRAME
+"""What is younger than this may still be put down to another speaker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,8 @@ class _Window:
 class Diarizer:
     """One call. `hear` takes its sound; `now` and `segments` may be asked at any time.
 
-    An hour keeps the sound of the last seconds, the prints of the last `HORIZON_SECONDS`, and one
-    print for each speaker.
+    An hour keeps the sound of the last seconds, the prints of the last minutes, and one print
+    for each speaker.
     """
 
     def __init__(self, printer: VoicePrinter) -> None:
@@ -113,14 +115,9 @@ class Diarizer:
         self._sound = np.concatenate([self._sound, samples])
         self._speech = np.concatenate([self._speech, np.asarray(speech, bool)])
         self._energy = np.concatenate([self._energy, energy.astype(np.float32)])
-        self._print_windows()
-        if self._unsettled >= 2:
-            self._speakers.settle()
-            self._unsettled = 0
-        self._forget_sound()
-        if self._frames - self._since > 2 * HORIZON_SECONDS * RATE / FRAME:
-            self._freeze()
         self._recent = None
+        self._print_windows()
+        self._forget_sound()
 
     @property
     def now(self) -> SpeakerSegment | None:
@@ -132,7 +129,6 @@ class Diarizer:
 
     def segments(self, start: int = 0, end: int | None = None) -> tuple[SpeakerSegment, ...]:
         """What of the call, or of these samples, was said by whom, by the light of now."""
-        self._speakers.settle()
         every = [self._renamed(s) for s in self._old] + list(self._label())
         until = self._frames * FRAME if end is None else end
         return tuple(s for s in every if s.end > start and s.start < until)
@@ -165,11 +161,22 @@ class Diarizer:
             begins = [(index * HOP - self._kept) * FRAME for index, _ in some]
             stretches = np.stack([self._sound[b : b + WINDOW * FRAME] for b in begins])
             for (index, share), vector in zip(some, self._printer.prints(stretches), strict=True):
-                self._windows.append(_Window(index, share, vector))
-                if share >= 0.9 and (self._steady is None or index - self._steady >= 2):
-                    self._steady = index
-                    self._speakers.add(vector)
-                    self._unsettled += 1
+                self._take(_Window(index, share, vector))
+
+    def _take(self, window: _Window) -> None:
+        """All that follows from a print happens here, so that it can't depend on the chunks."""
+        self._windows.append(window)
+        self._recent = None
+        steady = window.share >= 0.9
+        if steady and (self._steady is None or window.index - self._steady >= 2):
+            self._steady = window.index
+            self._speakers.add(window.print)
+            self._unsettled += 1
+        if self._unsettled >= 2:
+            self._speakers.settle()
+            self._unsettled = 0
+        if window.index * HOP - self._since > 2 * HORIZON_FRAMES:
+            self._freeze(window.index * HOP - HORIZON_FRAMES)
 
     def _forget_sound(self) -> None:
         spare = self._next * HOP - self._kept
@@ -177,9 +184,8 @@ class Diarizer:
             self._sound = self._sound[spare * FRAME :]
             self._kept += spare
 
-    def _freeze(self) -> None:
-        """Close the books on what lies before the horizon, at a pause."""
-        horizon = self._frames - int(HORIZON_SECONDS * RATE / FRAME)
+    def _freeze(self, horizon: int) -> None:
+        """Close the books on what lies before this frame, at a pause."""
         old = [s for s in self._label() if s.end <= horizon * FRAME]
         if not old:
             return
@@ -238,11 +244,13 @@ class Diarizer:
         return [s for s in found if s.end > s.start]
 
     def _change(self, before: int, after: int) -> int:
-        """The frame at which one voice gives way to the next: the quietest near it."""
+        """The frame at which one voice gives way to the next: at a dip of the sound, if any."""
         middle = (before + after) // 2
         low = max(middle - _SNAP, self._since) - self._since
         near = self._energy[low : middle + _SNAP - self._since]
-        return self._since + low + int(near.argmin()) if len(near) else middle
+        if not len(near) or near.min() > np.median(near) - _DIP:
+            return middle
+        return self._since + low + int(near.argmin())
 
     def _segment(
         self, begin: int, end: int, speaker: int | None, odds: float, speakers: list[Speaker]
