@@ -21,9 +21,10 @@ from omni_agent.tools.base import Position, Tool, ToolContext, TransientMemory, 
 from omni_agent.tools.runner import Approver, ToolRunner
 
 if TYPE_CHECKING:
+    from omni_agent.call_tap import CallTap
     from omni_agent.conversation import Input
     from omni_agent.listening import Listening
-    from omni_agent.live import CallTap, LiveCall
+    from omni_agent.live import LiveCall
     from omni_agent.memory.memory import Memory
     from omni_agent.seeing import Seeing
 
@@ -159,6 +160,7 @@ class Agent:
         place: Position | None = None,
         history: Sequence[Message] = (),
         speak: bool = True,
+        answers: bool = True,
         draft: bool = True,
         prepare: bool = True,
         max_seconds: float = 3600.0,
@@ -170,9 +172,10 @@ class Agent:
         """A live call: talk with the agent, show it things, cut in.
 
         `listening`: when the user's turn is over, and what cuts in. `seeing`: how much of a camera
-        the model is shown. `player`: who plays the speech, see `LiveCall.output`. `speak=False`
-        answers in writing. `draft`: begin answers before it is certain that the user has finished.
-        `prepare`: open the model's session at once, not with the first turn. The call ends after
+        the model is shown. `player`: who plays the speech, see `LiveCall.output`. `history`: what
+        was said before. `speak=False` answers in writing, `answers=False` only when `respond` asks
+        for it. `draft`: begin answers before it is certain that the user has finished. `prepare`:
+        open the model's session at once, not with the first turn. The call ends after
         `max_seconds`, or `idle_seconds` in which nobody spoke; a model that gives nothing for
         `stall_seconds` is stopped. `record`: a new folder to keep the call in, with its voices
         and pictures (docs/recording.md); `tap` is told everything instead.
@@ -192,6 +195,7 @@ class Agent:
             place=place,
             history=tuple(history),
             speak=speak,
+            answers=answers,
             draft=draft,
             prepare=prepare,
             max_seconds=max_seconds,

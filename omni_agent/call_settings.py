@@ -50,6 +50,7 @@ class CallSettings:
     place: Position | None = None
     history: tuple[Message, ...] = ()
     speak: bool = True
+    answers: bool = True
     draft: bool = True
     prepare: bool = True
     max_seconds: float = 3600.0

@@ -17,6 +17,7 @@ from omni_agent.media import Audio, Image, VideoFrame, load_part
 from omni_agent.messages import Context, Heard, InputPart, Language, Message, Text, Transcript
 from omni_agent.model.base import ModelSession, Overhearing
 from omni_agent.persona import Persona
+from omni_agent.telemetry import observed
 from omni_agent.tools.base import Position, ToolContext
 from omni_agent.tools.frames import FrameFeed
 from omni_agent.tools.runner import late_note
@@ -107,6 +108,11 @@ class Conversation:
         """Whether something other than speech and what a camera sees waits for an answer."""
         return any(not isinstance(part, Audio | VideoFrame) for part in self._fed)
 
+    async def transcript(self) -> Transcript | None:
+        """What was said in the speech that was fed; it stays to be answered."""
+        async with self._one_at_a_time:
+            return await (await self._open()).transcript()
+
     def overhear(self) -> Overhearing | None:
         """Listen aside to what may not be meant for the agent, also during a turn."""
         return None if self._session is None else self._session.overhear()
@@ -142,6 +148,10 @@ class Conversation:
                 speak = any(isinstance(part, Audio) for part in fed + parts)
             turn = self._turn(session, speak=speak, audience=audience, certain=certain)
             running = turn.run(parts, fed=fed)
+            if audience is all_of_it:  # a call is observed as a whole
+                running = observed(
+                    running, self._agent, model=self._model_name, conversation=self.id
+                )
             try:
                 async with aclosing(self._had(running)) as events:
                     async for event in events:
@@ -238,6 +248,7 @@ class Conversation:
             raise UsageError("this conversation is closed; open another with agent.conversation()")
         if self._session is None:
             self._loop = asyncio.get_running_loop()
+            self._model_name = (await self._agent.open_model()).profile.name
             had = (*self._before, *messages_of(self.past))
             with working(self._agent.clock):
                 self._session = await self._agent.open_session(

@@ -19,6 +19,7 @@ from omni_agent.events import (
     PartialTranscript,
     SpeechStarted,
     SpeechStopped,
+    UserTranscript,
 )
 from omni_agent.listening import (
     Heed,
@@ -66,12 +67,14 @@ class Floor:
         listening: Listening,
         input_rate: int,
         speak: bool,
+        answers: bool,
         drafting: bool,
         clock: Clock,
         emit: Emit,
         post: Post,
     ) -> None:
         self.speak = speak
+        self.answers = answers
         self.listening = listening
         self.speaking = Speaking(
             conversation, output, clock=clock, emit=emit, post=post, freed=self._catch_up
@@ -139,6 +142,9 @@ class Floor:
 
     async def commit(self) -> None:
         """The user says so: the turn is over."""
+        rest = self._recent.rest()
+        if self._user_speaks and len(rest.samples):
+            await self._take_in(rest)
         if not self._is_manual:
             await self._heed(self._listener.commit())
         elif self._user_speaks:
@@ -180,7 +186,7 @@ class Floor:
                     assert_never(heed)
 
     async def _maybe_draft(self, over: float) -> None:
-        worth_it = self._drafting and over >= DRAFT_FROM
+        worth_it = self.answers and self._drafting and over >= DRAFT_FROM
         if worth_it and self._user_speaks and self.speaking.answer is None:
             self._drafts += 1
             await self.answer(certain=False)
@@ -228,10 +234,18 @@ class Floor:
         if answer is not None and self.speaking.is_drafting:
             self._waiting.clear()  # silence after the last syllable
             answer.confirm(waited=waited)
-        else:
+        elif self.answers:
             await self.speaking.interrupt()
             await self.answer(waited=waited)
+        else:
+            await self._understand()
         self._drafts = 0
+
+    async def _understand(self) -> None:
+        """Tell what was said, and leave it to be answered later."""
+        heard = await self._conversation.transcript()
+        if heard is not None:
+            self._emit(UserTranscript(heard.text, heard.language, self._clock.monotonic()))
 
     # --- what is given, and when it is answered -----------------------------------------------
 

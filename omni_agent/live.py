@@ -19,9 +19,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from omni_agent.call_settings import CallSettings
+from omni_agent.call_tap import CallTap
 from omni_agent.errors import OmniAgentError, UsageError
 from omni_agent.events import (
     CallEnded,
@@ -39,6 +40,7 @@ from omni_agent.messages import Language
 from omni_agent.persona import Persona
 from omni_agent.playback import PlaybackBuffer, RemotePlayback
 from omni_agent.seeing import FrameSampler
+from omni_agent.telemetry import observer
 from omni_agent.virtual_clock import working
 
 if TYPE_CHECKING:
@@ -57,14 +59,6 @@ _BEHIND = 10.0  # seconds of sound that may wait for a busy loop; then the oldes
 _MOST_UNREAD = 20_000  # events that nobody reads
 _UNDECIDED = 3.0  # seconds that speech may be held back without a decision
 _TICK = 0.5
-
-
-class CallTap(Protocol):
-    """Told everything that goes into a call and comes out of it, for recording."""
-
-    def came(self, verb: str, /, *values: Any) -> None: ...
-    def went(self, event: LiveEvent, /) -> None: ...
-    def close(self) -> None: ...
 
 
 class LiveCall:
@@ -159,6 +153,11 @@ class LiveCall:
         self._came("truncate", turn, played_ms)
         return await self._done(partial(self._floor.speaking.truncate, turn, played_ms))
 
+    def played(self, turn: int, ms: int) -> None:
+        """A distant player tells how much of a turn's speech it has played up to now."""
+        self._came("played", turn, ms)
+        self._floor.speaking.told(turn, ms)
+
     def say(self, text: str) -> None:
         """Speak up, word for word, as soon as nobody speaks."""
         self._came("say", text)
@@ -173,9 +172,11 @@ class LiveCall:
         language: Language | None = None,
         listening: Listening | None = None,
         speak: bool | None = None,
+        answers: bool | None = None,
     ) -> None:
         """Change the call while it goes on; None leaves a thing as it is.
 
+        `answers=False`: what is said is understood, and answered only when `respond` asks for it.
         Other instructions, tools or another voice open the model's session anew with the same past:
         a local model reads it again.
         """
@@ -186,8 +187,8 @@ class LiveCall:
             voice=voice or now.voice,
             language=language or now.language,
         )
-        self._came("configure", persona, listening, speak)
-        await self._done(partial(self._configure, persona, listening, speak))
+        self._came("configure", persona, listening, speak, answers)
+        await self._done(partial(self._configure, persona, listening, speak, answers))
 
     # --- what comes out ----------------------------------------------------------------------
 
@@ -224,6 +225,7 @@ class LiveCall:
                 output=self.output,
                 clock=self._clock,
             )
+        self._observer = observer(self.agent, model=profile.name, conversation=self.id)
         self._floor = Floor(
             self._conversation,
             self.output,
@@ -231,6 +233,7 @@ class LiveCall:
             listening=settings.listening,
             input_rate=self.input_rate,
             speak=settings.speak and "audio" in profile.gives,
+            answers=settings.answers,
             drafting=settings.draft,
             clock=self._clock,
             emit=self._emit,
@@ -260,6 +263,7 @@ class LiveCall:
         await self._conversation.close()
         self._emit(CallEnded(reason, self._clock.monotonic()))
         self._ended = True
+        self._observer.close()
         if self._tap is not None:
             await asyncio.to_thread(self._tap.close)  # it writes what is left
 
@@ -330,22 +334,28 @@ class LiveCall:
         if not respond:
             await self._floor.feed(*inputs)
             return
-        await self._floor.speaking.interrupt()
+        await self._floor.speaking.make_way()
         await self._floor.answer(*inputs)
 
     async def _respond(self, speak: bool | None) -> None:
-        await self._floor.speaking.interrupt()
+        await self._floor.speaking.make_way()
         await self._floor.answer(speak=speak)
 
     async def _configure(
-        self, persona: Persona, listening: Listening | None, speak: bool | None
+        self,
+        persona: Persona,
+        listening: Listening | None,
+        speak: bool | None,
+        answers: bool | None,
     ) -> None:
+        if answers is not None:
+            self._floor.answers = answers
         if speak is not None:
             self._floor.speak = speak
         if listening is not None and listening != self._floor.listening:
             self._floor.listen(listening)
         if persona != self._conversation.persona:
-            await self._floor.speaking.interrupt()
+            await self._floor.speaking.make_way()
             await self._conversation.change(persona)
 
     def _trouble(self, error: Exception) -> None:
@@ -353,6 +363,7 @@ class LiveCall:
         self._emit(Trouble(words, self._clock.monotonic(), kind=type(error).__name__))
 
     def _emit(self, event: LiveEvent) -> None:
+        self._observer.see(event)
         if self._tap is not None:
             self._tap.went(event)
         if self._events.qsize() >= _MOST_UNREAD:

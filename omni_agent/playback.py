@@ -11,7 +11,7 @@ import math
 import re
 import threading
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -184,6 +184,18 @@ class PlaybackBuffer:
             self._clear()
             return heard
 
+    def next_reply(self) -> None:
+        """The next `add` begins another reply, which sounds after what is left of this one."""
+        with self._lock:
+            self._settle()
+            left = [replace(stretch, filler=True) for stretch in self._waiting]
+            sounding = [replace(b, stretch=replace(b.stretch, filler=True)) for b in self._sounding]
+            until, gain, target = self._sounds_until, self._gain, self._target
+            self._clear()
+            self._waiting.extend(left)
+            self._sounding.extend(sounding)
+            self._sounds_until, self._gain, self._target = until, gain, target
+
     def _take(self, out: np.ndarray, begins: float) -> int:
         """Fill `out` with waiting sound; how many samples there were."""
         at = 0
@@ -238,6 +250,13 @@ class RemotePlayback(PlaybackBuffer):
     def __init__(self, rate: int, *, clock: Clock = SYSTEM_CLOCK) -> None:
         super().__init__(rate, clock=clock)
         self._upto = clock.monotonic()
+        self._behind_ms = 0  # by which the player is behind the guess, or, below 0, ahead of it
+
+    def told(self, ms: int) -> None:
+        """The player says that it has played `ms` of the reply by now."""
+        with self._lock:
+            self._catch_up()
+            self._behind_ms = super().played.ms - ms
 
     def add(self, audio: Audio, text_upto: int | None) -> None:
         with self._lock:
@@ -260,7 +279,7 @@ class RemotePlayback(PlaybackBuffer):
     def played(self) -> Played:
         with self._lock:
             self._catch_up()
-            return super().played
+            return self._really(super().played)
 
     @property
     def seconds_left(self) -> float:
@@ -271,7 +290,18 @@ class RemotePlayback(PlaybackBuffer):
     def interrupt(self) -> Played:
         with self._lock:
             self._catch_up()
-            return super().interrupt()
+            spoken, behind = self.spoken, self._behind_ms
+            guess, self._behind_ms = super().interrupt(), 0
+            return spoken.at(guess.ms - behind) if behind else guess
+
+    def next_reply(self) -> None:
+        with self._lock:
+            self._catch_up()
+            super().next_reply()
+            self._behind_ms = 0
+
+    def _really(self, guess: Played) -> Played:
+        return self.spoken.at(guess.ms - self._behind_ms) if self._behind_ms else guess
 
     def _catch_up(self) -> None:
         """Play what must have sounded since the last look."""

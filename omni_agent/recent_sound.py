@@ -28,7 +28,15 @@ class RecentSound:
         """Keep it; gives it back at `rate` Hz."""
         if self._resampler is None or self._resampler.from_rate != audio.rate:
             self._resampler = Resampler(audio.rate, self.rate)
-        sound = self._resampler.push(audio)
+        return self._keep(self._resampler.push(audio))
+
+    def rest(self) -> Audio:
+        """What the change of rate still held back, now that a pause follows."""
+        if self._resampler is None:
+            return Audio(np.zeros(0, np.float32), self.rate)
+        return self._keep(self._resampler.flush())
+
+    def _keep(self, sound: Audio) -> Audio:
         self._chunks.append(sound.samples)
         self._kept += len(sound.samples)
         self._end += len(sound.samples)

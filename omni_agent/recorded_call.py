@@ -42,7 +42,8 @@ VERBS: dict[str, tuple[Any, ...]] = {
     "interrupt": (int | None,),
     "truncate": (int, int),
     "say": (str,),
-    "configure": (WornPersona, Listening | None, bool | None),
+    "configure": (WornPersona, Listening | None, bool | None, bool | None),
+    "played": (int, int),
     "fill": (int, float),
 }
 """What goes into a call: the methods of `LiveCall` and what they are given, and what its own

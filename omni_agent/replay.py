@@ -158,7 +158,7 @@ class _Feed:
             case "respond":
                 self._ask(call.respond(speak=values[0]))
             case "configure":
-                persona, listening, speak = values
+                persona, listening, speak, answers = values
                 self._ask(
                     call.configure(
                         instructions=persona.instructions,
@@ -166,6 +166,7 @@ class _Feed:
                         language=persona.language,
                         listening=listening,
                         speak=speak,
+                        answers=answers,
                     )
                 )
             case "interrupt" | "truncate":

@@ -21,7 +21,7 @@ from omni_agent.events import (
     TurnFinished,
 )
 from omni_agent.messages import Heard
-from omni_agent.playback import PlaybackBuffer
+from omni_agent.playback import PlaybackBuffer, RemotePlayback
 from omni_agent.turn import Audience
 
 if TYPE_CHECKING:
@@ -236,6 +236,20 @@ class Speaking:
             answer.certain.clear()  # what the user goes on to say belongs to what was said before
         await answer.cancel()
         return self._was_cut(answer, answer.heard)
+
+    async def make_way(self) -> None:
+        """For something typed. A distant player that has the whole reply plays it to its end."""
+        if self.answer is None and isinstance(self.output, RemotePlayback):
+            self._heard = None
+            self.output.next_reply()
+        else:
+            await self.interrupt()
+
+    def told(self, turn: int, played_ms: int) -> None:
+        """A distant player tells how far it has come."""
+        sounds = self._heard is not None and self._heard.number == turn
+        if sounds and isinstance(self.output, RemotePlayback):
+            self.output.told(played_ms)
 
     async def truncate(self, turn: int, played_ms: int) -> Interrupted:
         """What a distant player really played of a turn. Raises UsageError for an unknown one."""

@@ -114,6 +114,7 @@ async def test_everything_that_can_go_in_goes_in_again(tmp_path: Path) -> None:
         await room.says(0.4, then=0.0)
         call.commit()
         await room.silence(1.0)
+        call.played(1, 250)
         await call.interrupt(300)
         await call.truncate(2, 200)
         await call.send("One.", picture(90), respond=False)
@@ -121,7 +122,7 @@ async def test_everything_that_can_go_in_goes_in_again(tmp_path: Path) -> None:
         await room.silence(0.5)
         call.see(VideoFrame(picture(200), 0.0), "screen")
         await call.configure(
-            instructions="Be long.", language="zh", listening=Listening(), speak=True
+            instructions="Be long.", language="zh", listening=Listening(), speak=True, answers=True
         )
         await room.says(0.5, then=0.1)
         call.clear()

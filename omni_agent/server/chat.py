@@ -33,7 +33,6 @@ from omni_agent.server.gate import refused
 from omni_agent.server.limits import Limits
 from omni_agent.server.sound_formats import PCM_RATE, SoundOut
 from omni_agent.server.wire import BadEvent, new_id
-from omni_agent.telemetry import observed
 
 if TYPE_CHECKING:
     from omni_agent.agent import Agent
@@ -123,12 +122,7 @@ class Chat:
         inputs = messages.inputs or tuple(
             Text(f"({result.name} gave: {result.content})") for result in messages.results
         )
-        events = observed(
-            conversation.stream(*inputs, speak=asked.speaks),
-            agent,
-            model=profile.name,
-            conversation=conversation.id,
-        )
+        events = conversation.stream(*inputs, speak=asked.speaks)
         return ChatTurn(conversation, events, handed_over)
 
     def _resumed(self, messages: Asked) -> ChatTurn | None:

@@ -18,7 +18,6 @@ from omni_agent.server.line import Line, Terms
 from omni_agent.server.realtime import Realtime
 from omni_agent.server.session import Session
 from omni_agent.server.wire import BadEvent, HangUp, Outbox, new_id
-from omni_agent.telemetry import observer
 
 if TYPE_CHECKING:
     from omni_agent.agent import Agent
@@ -147,19 +146,14 @@ class Connection:
     async def _tell(self, realtime: Realtime, line: Line) -> HangUp:
         await line.has_opened.wait()
         call = await line.opened()
-        watch = observer(self._agent, model=self._profile.name, conversation=call.id)
         own_tools = self._agent.runner.tools
-        try:
-            async for event in call:
-                if not isinstance(event, StateChanged):
-                    self._active_at = time.monotonic()
-                self._metrics.see(self._name, event, own_tools=own_tools)
-                watch.see(event)
-                realtime.narrator.tell(event)
-                if isinstance(event, CallEnded):
-                    return HangUp(1000, "ended", f"the call is over: {event.reason}")
-        finally:
-            watch.close()
+        async for event in call:
+            if not isinstance(event, StateChanged):
+                self._active_at = time.monotonic()
+            self._metrics.see(self._name, event, own_tools=own_tools)
+            realtime.narrator.tell(event)
+            if isinstance(event, CallEnded):
+                return HangUp(1000, "ended", f"the call is over: {event.reason}")
         return HangUp(1000, "ended")
 
     async def _watch(self) -> HangUp:

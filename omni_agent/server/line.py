@@ -71,6 +71,7 @@ class Line:
             place=self.terms.place,
             history=history,
             speak=wishes.speak,
+            answers=wishes.answers,
             max_seconds=self.terms.limits.call_seconds,
             record=self._recording(),
         )
@@ -112,6 +113,7 @@ class Line:
             "language": wishes.language,
             "listening": wishes.listening,
             "speak": wishes.speak,
+            "answers": wishes.answers,
         }
         await self.call.configure(**{name: every[name] for name in changed})
 

@@ -109,6 +109,7 @@ class Narrator:
                 self.user.transcribed(event)
                 if self._begins:
                     self._answering()
+                self.given |= not self._in_turn  # it waits until it is asked for
             case TurnStarted():
                 self._turn_started(event)
             case TextDelta():

@@ -47,7 +47,6 @@ class Realtime:
         self._buffered_ms = 0.0  # sound since the last turn
         self._ahead = 0.0  # seconds of sound that may not have been listened to
         self._committed = False  # sound that waits for a response to be asked for
-        self._played_ms: int | None = None  # of the reply that sounds, where the client tells
         self._began = time.monotonic()
 
     async def obey(self, event: dict[str, Any]) -> None:
@@ -313,7 +312,7 @@ class Realtime:
         if not self.narrator.busy or (id and id != self.narrator.response_id) or call is None:
             raise BadEvent("no response is under way", code="response_cancel_not_active")
         self.narrator.cancelled_by_client = True
-        if await call.interrupt(self._played_ms) is None:
+        if await call.interrupt() is None:
             self.narrator.nothing_to_cancel()
 
     def _played(self, event: dict[str, Any]) -> None:
@@ -322,7 +321,8 @@ class Realtime:
         ms = event.get("audio_ms")
         if item.spoken is None or not isinstance(ms, int | float):
             raise BadEvent("`audio_ms` is how much of an agent's item was played", param="audio_ms")
-        self._played_ms = None if item.spoken.filler else item.spoken.starts_ms + round(ms)
+        if not item.spoken.filler and self._line.call is not None:
+            self._line.call.played(item.spoken.turn, item.spoken.starts_ms + round(ms))
 
 
 def _id_in(event: dict[str, Any]) -> str:

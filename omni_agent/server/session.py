@@ -99,6 +99,7 @@ class Wishes:
     language: str | None
     listening: Listening
     speak: bool
+    answers: bool
 
 
 class Session:
@@ -209,6 +210,7 @@ class Session:
             language=heard.transcription.language if heard.transcription is not None else None,
             listening=_listening(heard.turn_detection),
             speak="audio" in session.output_modalities,
+            answers=heard.turn_detection is None or heard.turn_detection.create_response,
         )
 
     def _settled(self, new: _Session) -> _Session:
@@ -220,9 +222,6 @@ class Session:
             voice = self._now.audio.output.voice
         output = new.audio.output.model_copy(update={"voice": voice, "speed": 1.0})
         heard = new.audio.input.model_copy(update={"noise_reduction": None})
-        if heard.turn_detection is not None:  # a turn is always answered
-            answered = heard.turn_detection.model_copy(update={"create_response": True})
-            heard = heard.model_copy(update={"turn_detection": answered})
         if heard.transcription is not None:
             language = heard.transcription.language
             known = language if language in self._profile.languages else None

@@ -5,18 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import numpy as np
 import pytest
 from calls import Room, ToldListener, in_call
-from omni_agent.listening import (
-    Listening,
-    Paused,
-    SpeechGone,
-    SpeechLikely,
-    SpeechMaybe,
-    SpeechSure,
-    TurnOver,
-    WentOn,
-)
 
 from omni_agent.errors import GenerationError, UsageError
 from omni_agent.events import (
@@ -34,6 +25,17 @@ from omni_agent.events import (
     TurnStarted,
     UserTranscript,
 )
+from omni_agent.listening import (
+    Listening,
+    Paused,
+    SpeechGone,
+    SpeechLikely,
+    SpeechMaybe,
+    SpeechSure,
+    TurnOver,
+    WentOn,
+)
+from omni_agent.media import Audio
 from omni_agent.messages import Heard, ToolCall
 from omni_agent.model.scripted import Pause
 from omni_agent.tools.base import ToolContext, tool
@@ -392,3 +394,56 @@ async def _acting(room: Room, verb: Any) -> Any:
     await room.settled()
     await room.passes(0.1)
     return await doing
+
+
+async def test_a_distant_player_that_has_the_whole_reply_plays_it_to_its_end(monkeypatch) -> None:
+    async with in_call(
+        ANSWER, "Yes.", monkeypatch=monkeypatch, transcripts=["How?"], player="remote"
+    ) as (room, model):
+        await says(room)
+        await room.passes(1)
+        await _acting(room, room.call.send("And then?"))
+        await room.passes(8)
+        assert not room.of(Interrupted)
+        assert model.sessions[0].rewound == []
+        assert [t.heard_text for t in room.call.history] == [ANSWER, "Yes."]
+
+
+async def test_a_distant_player_that_lags_is_believed(monkeypatch) -> None:
+    async with in_call(
+        ANSWER, monkeypatch=monkeypatch, transcripts=["How?", "Stop"], player="remote"
+    ) as (room, _):
+        await says(room)
+        await room.passes(2)
+        room.call.played(1, 500)
+        await room.passes(1)
+        cut = await _acting(room, room.call.interrupt())
+        assert cut.interrupted_at_ms == pytest.approx(1500, abs=150)
+
+
+async def test_what_is_not_to_be_answered_waits_until_it_is(monkeypatch) -> None:
+    async with in_call(ANSWER, monkeypatch=monkeypatch, transcripts=["How?"], answers=False) as (
+        room,
+        model,
+    ):
+        await room.hears(SpeechSure(0))
+        await room.hears(Paused(100, 0.9))
+        await room.hears(TurnOver(200, 300))
+        await room.passes(2)
+        assert [e.text for e in room.of(UserTranscript)] == ["How?"]
+        assert not room.of(TurnStarted)
+        await _acting(room, room.call.respond())
+        await room.passes(1)
+        assert len(model.sessions[0].answered) == 1
+        assert room.of(TurnFinished)[0].reply.heard == "How?"
+
+
+async def test_the_last_sound_before_a_commit_is_heard_at_any_rate(monkeypatch) -> None:
+    async with in_call(
+        ANSWER, monkeypatch=monkeypatch, transcripts=["How?"],
+        listening=Listening(turns="push-to-talk"),
+    ) as (room, model):  # fmt: skip
+        room.call.hear(Audio(np.full(24_000, 0.1, np.float32), 24_000))
+        room.call.commit()
+        await room.settled()
+        assert sum(p.seconds for p in model.sessions[0].answered[0]) == pytest.approx(1.0, abs=1e-3)
