@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from omni_agent.errors import OmniAgentError
 from omni_agent.media import Audio, Image
 from omni_agent.messages import Language, ToolCall, ToolResult
 
@@ -258,6 +259,11 @@ class Trouble:
     message: str
     t: float
     kind: str = "error"
+
+    @classmethod
+    def of(cls, error: BaseException, t: float) -> Trouble:
+        words = str(error) if isinstance(error, OmniAgentError) else repr(error)
+        return cls(words, t, type(error).__name__)
 
 
 @dataclass(frozen=True, slots=True)

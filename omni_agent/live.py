@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from omni_agent.call_settings import CallSettings
 from omni_agent.call_tap import CallTap
-from omni_agent.errors import OmniAgentError, UsageError
+from omni_agent.errors import GenerationError, UsageError
 from omni_agent.events import (
     CallEnded,
     CallState,
@@ -97,6 +97,7 @@ class LiveCall:
         self._arrived: deque[Audio] = deque()
         self._tasks: list[asyncio.Task[None]] = []
         self._waiting: set[asyncio.Future[Any]] = set()
+        self._closing: asyncio.Task[None] | None = None
         self._open = self._ended = False
 
     # --- what goes in ------------------------------------------------------------------------
@@ -249,13 +250,19 @@ class LiveCall:
 
     async def close(self, reason: str = "closed") -> None:
         """Hang up: what was heard is remembered, nothing goes on. May be called twice."""
-        if not self._open:
-            return
-        self._open = False
+        self._hang_up(reason)
+        if self._closing is not None:
+            await asyncio.shield(self._closing)
+
+    def _hang_up(self, reason: str) -> None:
+        if self._open:
+            self._open = False
+            self._closing = asyncio.create_task(self._close(reason))
+
+    async def _close(self, reason: str) -> None:
         for task in self._tasks:
-            if task is not asyncio.current_task():
-                task.cancel()
-        await asyncio.wait([t for t in self._tasks if t is not asyncio.current_task()])
+            task.cancel()
+        await asyncio.wait(self._tasks)
         for outcome in [*self._waiting]:
             outcome.set_exception(UsageError("the call has ended"))
         await self._floor.speaking.interrupt()
@@ -281,7 +288,7 @@ class LiveCall:
                     await act()
             except Exception as error:
                 logger.exception("the call goes on after an error")
-                self._trouble(error)
+                self._emit(Trouble.of(error, self._clock.monotonic()))
             self._settle()
 
     def _settle(self) -> None:
@@ -308,11 +315,12 @@ class LiveCall:
         if speaking.held_back != "no" and now - speaking.held_at >= _UNDECIDED:
             speaking.let_go()
         answer = speaking.answer
-        stalled = answer is not None and not answer.acting and self.state == "thinking"
+        thinks = answer is not None and not answer.acting and self.state == "thinking"
         patience = self._settings.stall_seconds
-        if answer is not None and stalled and now - answer.alive_at >= patience:
+        if answer is not None and thinks and now - answer.alive_at >= patience:
             await speaking.interrupt()
-            self._trouble(UsageError(f"the model gave nothing for {patience:g} seconds"))
+            stalled = GenerationError(f"the model gave nothing for {patience:g} seconds")
+            self._emit(Trouble.of(stalled, now))
         quiet = self.state == "idle" and answer is None and since >= QUIET_BEFORE_SPEAKING_UP
         if quiet and speaking.to_say:
             speaking.say(speaking.to_say.popleft(), speak=self._floor.speak)
@@ -320,9 +328,6 @@ class LiveCall:
     async def _take_announcements(self) -> None:
         async for text in self._conversation.announcements():
             self._floor.speaking.to_say.append(text)
-
-    def _hang_up(self, reason: str) -> None:
-        self._closing = asyncio.create_task(self.close(reason))
 
     async def _hear(self) -> None:
         chunks = [*self._arrived]
@@ -357,10 +362,6 @@ class LiveCall:
         if persona != self._conversation.persona:
             await self._floor.speaking.make_way()
             await self._conversation.change(persona)
-
-    def _trouble(self, error: Exception) -> None:
-        words = str(error) if isinstance(error, OmniAgentError) else repr(error)
-        self._emit(Trouble(words, self._clock.monotonic(), kind=type(error).__name__))
 
     def _emit(self, event: LiveEvent) -> None:
         self._observer.see(event)

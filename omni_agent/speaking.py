@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from omni_agent.answering import Answering, Begin
 from omni_agent.clock import Clock
-from omni_agent.errors import OmniAgentError, UsageError
+from omni_agent.errors import UsageError
 from omni_agent.events import (
     AudioDelta,
     Event,
@@ -161,8 +161,7 @@ class Speaking:
             return
         self.answer = None
         if error is not None:
-            words = str(error) if isinstance(error, OmniAgentError) else repr(error)
-            self._emit(Trouble(words, self._clock.monotonic(), kind=type(error).__name__))
+            self._emit(Trouble.of(error, self._clock.monotonic()))
         self.said = answer.text
         await self._freed()
         if self._draining is None or self._draining.done():
