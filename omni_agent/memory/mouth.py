@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from omni_agent.errors import MediaError
 from omni_agent.memory.embed.face import SIDE
 
 _MOUTH = np.s_[76:108, 34:78]  # of the upright crop: lips, teeth and some chin
 _EYES = np.s_[40:72, 34:78]  # moves with the head alone
+_WANDER = 3  # pixels
 _CHEEKS = (np.s_[60:74, 26:38], np.s_[60:74, 74:86])
 
 
@@ -37,21 +39,32 @@ class Mouth:
 
     def see(self, crop: np.ndarray, t: float) -> MouthSample:
         if crop.shape != (SIDE, SIDE, 3):
-            raise ValueError(f"an upright crop is [{SIDE}, {SIDE}, 3]; this is {crop.shape}")
+            raise MediaError(f"an upright crop is [{SIDE}, {SIDE}, 3]; this is {crop.shape}")
         grey = _smoothed(crop.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32))
         skin = float(np.median(np.concatenate([grey[c].ravel() for c in _CHEEKS])))
         openness = float((grey[_MOUTH][4:26, 8:36] < 0.5 * skin).mean())
         grey = (grey - grey.mean()) / max(float(grey.std()), 4.0)
         motion = math.nan
         if self._before is not None and 0 < t - self._at <= self._gap:
-            change = np.abs(grey - self._before)
-            motion = max(0.0, float(change[_MOUTH].mean()) - float(change[_EYES].mean()))
+            mouth, eyes = (_change(grey, self._before, where) for where in (_MOUTH, _EYES))
+            motion = max(0.0, mouth - 0.8 * eyes)
         self._before, self._at = grey, t
         return MouthSample(t, openness, motion)
 
     def lost(self) -> None:
         """The face was out of sight, or may have been someone else's."""
         self._before = None
+
+
+def _change(now: np.ndarray, before: np.ndarray, where: tuple[slice, slice]) -> float:
+    """Mean difference of a region to where it fits best nearby: landmarks wander as mouths open."""
+    rows, columns = where
+    near = before[
+        rows.start - _WANDER : rows.stop + _WANDER, columns.start - _WANDER : columns.stop + _WANDER
+    ]
+    shape = (rows.stop - rows.start, columns.stop - columns.start)
+    moved = np.lib.stride_tricks.sliding_window_view(near, shape)
+    return float(np.abs(moved - now[where]).mean(axis=(2, 3)).min())
 
 
 def _smoothed(grey: np.ndarray) -> np.ndarray:
