@@ -101,7 +101,6 @@ def error(
 ) -> tuple[float, float, float]:
     """Missed, false and confused speech as shares of all speech, under the best naming."""
     said = [(s.start, s.end, s.guess) for s in segments if s.guess]
-    said += [(s.start, s.end, s.other) for s in segments if s.other]
     _, spoken = _grid(truth, samples)
     _, heard = _grid(said, samples)
     counted = np.ones(spoken.shape[1], bool)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -28,6 +29,10 @@ _CHANGE = 3.0  # what the path pays for a change of speaker
 _UNKNOWN = 0.25  # the score of a voice that is none of the speakers
 _OVERLAP_OF = HOP / WINDOW  # prints overlap, so each is that much of an observation
 _DIP = 1.5  # natural logarithm of power
+_NO_DIP = 4.0
+_SHARE = 0.15  # of a voice in a print, from which it may be sounding too
+_MIXED = 18  # frames of such prints
+_LAP = round(0.3 * RATE)
 _SNAP = 9  # frames around a change, in which the quietest is taken for it
 SHORT_SECONDS = 1.0
 HORIZON_FRAMES = 90 * RATE // FRAME
@@ -40,8 +45,9 @@ class SpeakerSegment:
 
     `speaker` is the id of a voice of this call ("voice2") or a person's, where enrolled; None where
     it is not known, and where the segment is `short` (under 1 s): then `guess` is what the voice
-    alone says, to be believed only with help from elsewhere. `overlap`: somebody speaks as well,
-    perhaps `other`. `own`: the agent's own voice from the loudspeaker. `confidence`: 0 … 1.
+    alone says, to be believed only with help from elsewhere. `overlap`: at one of its ends `other`
+    speaks as well, and the two segments overlap in time. `own`: the agent's own voice, from the
+    loudspeaker. `confidence`: 0 … 1.
     """
 
     start: int
@@ -172,10 +178,10 @@ class Diarizer:
             self._steady = window.index
             self._speakers.add(window.print)
             self._unsettled += 1
-        if self._unsettled >= 2:
+        if self._unsettled >= (2 if len(self._windows) < 150 else 4):
             self._speakers.settle()
             self._unsettled = 0
-        if window.index * HOP - self._since > 2 * HORIZON_FRAMES:
+        if window.index % 32 == 0 and window.index * HOP - self._since > 2 * HORIZON_FRAMES:
             self._freeze(window.index * HOP - HORIZON_FRAMES)
 
     def _forget_sound(self) -> None:
@@ -185,15 +191,21 @@ class Diarizer:
             self._kept += spare
 
     def _freeze(self, horizon: int) -> None:
-        """Close the books on what lies before this frame, at a pause."""
-        old = [s for s in self._label() if s.end <= horizon * FRAME]
-        if not old:
-            return
-        self._old += old
-        self._since, before = old[-1].end // FRAME, self._since
-        self._speech = self._speech[self._since - before :]
-        self._energy = self._energy[self._since - before :]
-        self._windows = [w for w in self._windows if w.centre >= self._since]
+        """Close the books on what lies before this frame: at its last pause, if there is one."""
+        labels = self._label()
+        cut = self._since
+        for segment, after in pairwise(labels):
+            if segment.end < after.start and segment.end <= horizon * FRAME:
+                cut = segment.end // FRAME
+        if horizon - cut > 2 * HORIZON_FRAMES:  # music, a crowd, a detector that never lets go
+            cut = horizon
+        before = [s for s in labels if s.start < cut * FRAME]
+        self._old += [replace(s, end=min(s.end, cut * FRAME)) for s in before]
+        self._speech = self._speech[cut - self._since :]
+        self._energy = self._energy[cut - self._since :]
+        self._since = cut
+        self._windows = [w for w in self._windows if w.centre >= cut]
+        self._recent = None
 
     # --- labels --------------------------------------------------------------------------------
 
@@ -222,11 +234,13 @@ class Diarizer:
         calibration = self._printer.calibration
         centres = np.stack([s.print.vector for s in speakers])  # [speakers, dim]
         gains = np.array([calibration.gain(WINDOW * FRAME / RATE, s.seconds) for s in speakers])
-        scores = np.stack([w.print for w in windows]) @ centres.T * gains  # [windows, speakers]
-        scores = np.concatenate([scores, np.full((len(windows), 1), _UNKNOWN)], axis=1)
+        cosines = np.stack([w.print for w in windows]) @ centres.T  # [windows, speakers]
+        unknown = np.full((len(windows), 1), _UNKNOWN)
+        scores = np.concatenate([cosines * gains, unknown], axis=1)
         weight = np.array([w.share for w in windows])[:, None] * calibration.slope * _OVERLAP_OF
         path = best_path(scores * weight, _CHANGE)
         found: list[SpeakerSegment] = []
+        overlaps: list[int] = []
         first, start = 0, begin
         for i in range(1, len(path) + 1):
             if i < len(path) and path[i] == path[first]:
@@ -240,8 +254,35 @@ class Diarizer:
             found.append(
                 self._segment(start, stop, k if k < len(speakers) else None, odds, speakers)
             )
+            if i < len(path) and max(k, path[i]) < len(speakers):
+                pair = cosines[:, [k, path[i]]], float(centres[k] @ centres[path[i]])
+                if self._both_at(stop, (begin, end), windows, *pair):
+                    overlaps.append(len(found) - 1)
             first, start = i, stop
+        for i in overlaps:
+            found[i], found[i + 1] = _lapped(found[i], found[i + 1])
         return [s for s in found if s.end > s.start]
+
+    def _both_at(
+        self,
+        frame: int,
+        stretch: tuple[int, int],
+        windows: list[_Window],
+        cosines: np.ndarray,
+        alike: float,
+    ) -> bool:
+        """Whether two voices sound at once where one gives way to the other.
+
+        Then the sound has no dip, and prints hold some of both for longer than their length
+        explains. `cosines`: [windows, 2] to the two voices, which are `alike` to each other.
+        """
+        near = self._energy[max(0, frame - _SNAP - self._since) : frame + _SNAP - self._since]
+        whole = self._energy[stretch[0] - self._since : stretch[1] - self._since]
+        if not len(near) or not len(whole) or np.median(whole) - near.min() > _NO_DIP:
+            return False
+        shares = (cosines - alike * cosines[:, ::-1]) / (1 - min(alike, 0.9) ** 2)
+        reach = np.array([abs(w.centre - frame) for w in windows]) < WINDOW
+        return int((reach & (shares.min(axis=1) > _SHARE)).sum()) * HOP >= _MIXED
 
     def _change(self, before: int, after: int) -> int:
         """The frame at which one voice gives way to the next: at a dip of the sound, if any."""
@@ -292,6 +333,15 @@ def best_path(scores: np.ndarray, change: float) -> np.ndarray:
     for i in range(n - 1, 0, -1):
         path[i - 1] = came_from[i, path[i]]
     return path
+
+
+def _lapped(a: SpeakerSegment, b: SpeakerSegment) -> tuple[SpeakerSegment, SpeakerSegment]:
+    """Two segments that meet, made to overlap by 0.6 s, or half of the shorter one."""
+    reach = min(_LAP, (a.end - a.start) // 2, (b.end - b.start) // 2)
+    return (
+        replace(a, end=a.end + reach, overlap=True, other=b.guess),
+        replace(b, start=b.start - reach, overlap=True, other=a.guess),
+    )
 
 
 def _bridged(speech: np.ndarray, pad: int = 0) -> np.ndarray:

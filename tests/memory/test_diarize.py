@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 
-
 import numpy as np
 import pytest
 
@@ -165,15 +164,44 @@ def test_an_hour_needs_no_more_than_its_last_minutes() -> None:
     diarizer, call = Diarizer(Tones()), Call()
     for _ in range(6):
         call.says("anna", 2).silence(0.5).says("ben", 2).silence(0.5)
-    for _ in range(20):  # ten minutes
+    for _ in range(14):  # seven minutes
         call.heard_by(diarizer, frames=200)
     assert len(diarizer._windows) < 1000
     assert len(diarizer._sound) < 4 * Tones.window
     assert len(diarizer._speakers._free) <= 240
     segments = diarizer.segments()
-    assert spoken(segments) == ["voice1", "voice2"] * 120
+    assert spoken(segments) == ["voice1", "voice2"] * 84
     assert set(diarizer.speakers) == {"voice1", "voice2"}
     assert all(a.end <= b.start for a, b in itertools.pairwise(segments))
+
+
+def test_an_hour_without_a_pause_is_kept_in_bounds_too() -> None:
+    diarizer, call = Diarizer(Tones()), Call().says("anna", 10)
+    for _ in range(40):
+        call.heard_by(diarizer, frames=312)
+    assert len(diarizer._windows) < 2500
+    assert {s.guess for s in diarizer.segments()} == {"voice1"}
+    assert sum(s.seconds for s in diarizer.segments()) == pytest.approx(400, abs=3)
+
+
+def test_speaking_at_once_is_marked() -> None:
+    call = Call().says("anna", 3).says("ben", 3)
+    both = Call().says("anna", 4).sound[: len(call.sound) // 6 * 4]
+    later = Call().silence(3).says("ben", 3)
+    later.sound[: len(both)] += both
+    later.speech[:] = True
+    a, b = later.heard_by(Diarizer(Tones())).segments()
+    assert (a.overlap, a.other, b.overlap, b.other) == (True, b.guess, True, a.guess)
+    assert b.start < a.end
+    assert not any(
+        s.overlap
+        for s in Call()
+        .says("anna", 3)
+        .silence(0.3)
+        .says("ben", 3)
+        .heard_by(Diarizer(Tones()))
+        .segments()
+    )
 
 
 def test_silence_and_nothing_are_no_speaker() -> None:
