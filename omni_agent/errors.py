@@ -151,6 +151,14 @@ class MemoryTooNew(MemoryStoreError):
     """The ledger was written by a newer version of this package; nothing was changed."""
 
 
+class MemorySealed(MemoryStoreError):
+    """Prints and pictures are encrypted, and their key cannot be had."""
+
+
+class UnknownPerson(OmniAgentError, ValueError):
+    """Nobody in the memory has this id; they may have been forgotten."""
+
+
 # --- devices ---------------------------------------------------------------------------------
 
 

@@ -51,38 +51,50 @@ def episodes(store: Store, turns: Sequence[int]) -> list[str]:
 def forget(
     store: Store, ids: Sequence[str], turns: Sequence[int] = (), keys: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """Delete memories; return the ids of all that went.
+    """Delete memories; return the ids of all that went."""
+    with store.write() as db:
+        gone = delete_memories(db, ids, turns)
+        db.executemany("DELETE FROM state WHERE key = ?", [(key,) for key in keys])
+        if gone or turns or keys:
+            leave_no_trace(db)
+    if gone or turns or keys:
+        store.scrub()
+    return gone
+
+
+def delete_memories(
+    db: sqlite3.Connection, ids: Sequence[str], turns: Sequence[int] = ()
+) -> tuple[str, ...]:
+    """Delete rows in a transaction; `leave_no_trace` and `Store.scrub` are due after it.
 
     An episode takes its whole turn with it, and a memory the facts that were drawn from it: the
-    other half of a conversation says the same thing again. The index becomes due anew.
+    other half of a conversation says the same thing again.
     """
     gone: dict[str, None] = {}
     todo, open_turns = list(ids), list(turns)
-    with store.write() as db:
-        while todo or open_turns:
-            if open_turns:
-                turn = open_turns.pop()
-                todo += [
-                    r[0] for r in db.execute("SELECT id FROM memories WHERE turn = ?", (turn,))
-                ]
-                db.execute("UPDATE memories SET turn = NULL WHERE turn = ?", (turn,))
-                db.execute("DELETE FROM turns WHERE id = ?", (turn,))
-            else:
-                id = todo.pop()
-                if (found := _delete(db, id)) is None:
-                    continue
-                gone[id] = None
-                open_turns += found
-                drawn = db.execute("SELECT id FROM memories WHERE source = ?", (id,))
-                todo += [r[0] for r in drawn]
-        db.executemany("DELETE FROM state WHERE key = ?", [(key,) for key in keys])
-        if gone:
-            # Deleted terms stay in older segments of FTS5 until all are merged into one.
-            db.execute("INSERT INTO words (words) VALUES ('optimize')")
-            db.execute("UPDATE due SET generation = generation + 1")
-    if gone or turns or keys:
-        store.scrub()
+    while todo or open_turns:
+        if open_turns:
+            turn = open_turns.pop()
+            todo += [r[0] for r in db.execute("SELECT id FROM memories WHERE turn = ?", (turn,))]
+            db.execute("UPDATE memories SET turn = NULL WHERE turn = ?", (turn,))
+            db.execute("DELETE FROM turns WHERE id = ?", (turn,))
+        else:
+            id = todo.pop()
+            if (found := _delete(db, id)) is None:
+                continue
+            gone[id] = None
+            open_turns += found
+            todo += [r[0] for r in db.execute("SELECT id FROM memories WHERE source = ?", (id,))]
     return tuple(gone)
+
+
+def leave_no_trace(db: sqlite3.Connection) -> None:
+    """After words were deleted or changed: the index falls due anew, and the file to be scrubbed.
+
+    Deleted terms stay in older segments of FTS5 until all are merged into one.
+    """
+    db.execute("INSERT INTO words (words) VALUES ('optimize')")
+    db.execute("UPDATE due SET generation = generation + 1, scrub = 1")
 
 
 def _delete(db: sqlite3.Connection, id: str) -> list[int] | None:

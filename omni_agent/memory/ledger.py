@@ -17,7 +17,7 @@ from omni_agent.memory.words import rarity, terms
 
 _COLUMNS = (
     "m.id, m.kind, m.text, m.recorded_at, m.speaker, t.conversation, m.language, m.subject, "
-    "m.predicate, m.object, m.valid_from, m.valid_to, m.superseded_by, m.source"
+    "m.predicate, m.object, m.valid_from, m.valid_to, m.superseded_by, m.source, m.person, m.about"
 )
 _FROM = "FROM memories m LEFT JOIN turns t ON t.id = m.turn"
 
@@ -32,14 +32,22 @@ class Ledger:
     # --- writing -----------------------------------------------------------------------------
 
     def record_turn(self, turn: TurnRecord, at: datetime) -> tuple[str, ...]:
-        """Write a turn and the episodes of what was said; return the episodes' ids."""
+        """Write a turn and the episodes of what was said; return the episodes' ids.
+
+        A person who was forgotten meanwhile is left out.
+        """
         tools, place = dump("tools", list(turn.tools)), dump("place", turn.place)
         ids = []
         with self._store.write() as db:
+            known = db.execute(
+                "UPDATE people SET last_seen = max(last_seen, ?) WHERE id = ?",
+                (to_seconds(at), turn.person),
+            ).rowcount
+            person = turn.person if known else None
             number = db.execute(
-                "INSERT INTO turns VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO turns VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (turn.conversation, turn.agent, turn.turn, to_seconds(at), tools, turn.language,
-                 place, turn.stopped, turn.speaker, turn.unheard, turn.interrupted_at_ms),
+                 place, turn.stopped, turn.speaker, turn.unheard, turn.interrupted_at_ms, person),
             ).lastrowid  # fmt: skip
             for reply, (speaker, text) in enumerate(
                 [(turn.speaker, turn.user), (turn.agent, turn.reply)]
@@ -50,6 +58,7 @@ class Ledger:
                     ids.append(new_id("e", at))
                     _insert(db, id=ids[-1], kind=kind, text=text, speaker=speaker,
                             turn=number, reply=reply, language=turn.language,
+                            person=None if reply else person,
                             recorded_at=to_seconds(at))  # fmt: skip
         return tuple(ids)
 
@@ -82,7 +91,7 @@ class Ledger:
                 db.execute(
                     "UPDATE memories SET text = ?, indexed = 0 WHERE row = ?", (heard, row["row"])
                 )
-                _index_words(db, row["row"], row | {"text": heard})
+                index_words(db, row["row"], row | {"text": heard})
             else:
                 db.execute("DELETE FROM memories WHERE row = ?", (row["row"],))
 
@@ -92,15 +101,15 @@ class Ledger:
         A fact with the same subject and predicate but another object ends the one before it.
         """
         recorded, since = to_seconds(memory.recorded_at), to_seconds(memory.at)
-        slot = f"{memory.subject}\x1f{memory.predicate}".casefold() if memory.predicate else None
+        slot = slot_of(memory.about or memory.subject, memory.predicate)
         end: float | None = None
         later: str | None = None
         with self._store.write() as db:
             if slot is None:
                 same = db.execute(
                     "SELECT id FROM memories WHERE kind = ? AND text = ? AND slot IS NULL "
-                    "AND turn IS NULL AND valid_to IS NULL",
-                    (memory.kind, memory.text),
+                    "AND turn IS NULL AND valid_to IS NULL AND person IS ? AND about IS ?",
+                    (memory.kind, memory.text, memory.person, memory.about),
                 ).fetchone()
                 if same:
                     return str(same[0])
@@ -123,7 +132,8 @@ class Ledger:
                     speaker=memory.speaker, language=memory.language, slot=slot,
                     subject=memory.subject, predicate=memory.predicate, object=memory.object,
                     valid_from=since, valid_to=end, superseded_by=later,
-                    source=memory.source)  # fmt: skip
+                    source=memory.source, person=memory.person,
+                    about=memory.about)  # fmt: skip
         return memory.id
 
     def save_state(self, key: str, value: Any) -> None:
@@ -165,7 +175,7 @@ class Ledger:
         """The last `limit` turns of a conversation, oldest first."""
         rows = self._store.rows(
             "SELECT id, agent, turn, at, tools, language, place, stopped, speaker, unheard, "
-            "interrupted_at_ms, "
+            "interrupted_at_ms, person, "
             "(SELECT text FROM memories WHERE turn = turns.id AND reply = 0), "
             "(SELECT text FROM memories WHERE turn = turns.id AND reply = 1) "
             "FROM turns WHERE conversation = ? ORDER BY id DESC LIMIT ?",
@@ -175,8 +185,8 @@ class Ledger:
             TurnRecord(
                 conversation=conversation, agent=r[1], turn=r[2], at=to_time(r[3]),
                 tools=tuple(load(r[4])), language=r[5], place=load(r[6]), stopped=r[7],
-                speaker=r[8], unheard=r[9], interrupted_at_ms=r[10], user=r[11] or "",
-                reply=r[12] or "",
+                speaker=r[8], unheard=r[9], interrupted_at_ms=r[10], person=r[11],
+                user=r[12] or "", reply=r[13] or "",
             )
             for r in reversed(rows)
         )  # fmt: skip
@@ -192,19 +202,49 @@ class Ledger:
             for row in self._store.rows(f"SELECT * FROM {table}"):
                 yield {"table": table, **dict(zip(names, row, strict=True))}
 
-    def containing(self, rarities: Mapping[str, float], total: int, limit: int) -> list[str]:
-        """Ids of memories with any of these terms, best first.
+    def containing(
+        self,
+        rarities: Mapping[str, float],
+        total: int,
+        limit: int,
+        said_by: Sequence[str] | None = None,
+    ) -> list[str]:
+        """Ids of memories with any of these terms, best first; of these people alone, if given.
 
         Terms that a tenth of a large ledger has are left out: they are slow and say little.
         """
         common = rarity(total, total // 10) if total > 1000 else 0.0
         telling = [t for t, weight in rarities.items() if weight >= common]
+        if not telling:
+            return []
+        query = " OR ".join(f'"{t}"' for t in telling)
+        if said_by is None:
+            rows = self._store.rows(
+                "SELECT m.id FROM "
+                "(SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?) "
+                "JOIN memories m ON m.row = rowid",
+                (query, limit),
+            )
+        else:
+            rows = self._store.rows(
+                "SELECT m.id FROM words JOIN memories m ON m.row = words.rowid "
+                f"WHERE words MATCH ? AND m.person IN ({','.join('?' * len(said_by))}) "
+                "ORDER BY rank LIMIT ?",
+                (query, *said_by, limit),
+            )
+        return [r[0] for r in rows]
+
+    def said(
+        self, by: Sequence[str], kinds: Sequence[str], since: datetime | None, limit: int
+    ) -> tuple[StoredMemory, ...]:
+        """What these people said, the newest first."""
         rows = self._store.rows(
-            "SELECT m.id FROM (SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?) "
-            "JOIN memories m ON m.row = rowid",
-            (" OR ".join(f'"{t}"' for t in telling), limit),
+            f"SELECT {_COLUMNS} {_FROM} WHERE m.person IN ({','.join('?' * len(by))}) "
+            f"AND m.kind IN ({','.join('?' * len(kinds))}) AND m.recorded_at >= ? "
+            "ORDER BY m.recorded_at DESC, m.row DESC LIMIT ?",
+            (*by, *kinds, to_seconds(since) if since else 0.0, limit),
         )
-        return [r[0] for r in rows] if telling else []
+        return tuple(_memory(r) for r in rows)
 
     def rarity(self, wanted: Iterable[str], total: int) -> dict[str, float]:
         """Inverse document frequency of each term."""
@@ -218,11 +258,16 @@ def _insert(db: sqlite3.Connection, **row: Any) -> None:
         f"INSERT INTO memories ({','.join(row)}) VALUES ({','.join('?' * len(row))})",
         tuple(row.values()),
     )
-    _index_words(db, cursor.lastrowid, row)
+    index_words(db, cursor.lastrowid, row)
 
 
-def _index_words(db: sqlite3.Connection, number: int | None, row: Mapping[str, Any]) -> None:
+def index_words(db: sqlite3.Connection, number: int | None, row: Mapping[str, Any]) -> None:
     db.execute("INSERT INTO words (rowid, terms) VALUES (?, ?)", (number, indexed_words(row)))
+
+
+def slot_of(about: str | None, predicate: str | None) -> str | None:
+    """What a statement is about; a newer one in the same slot supersedes it."""
+    return f"{about}\x1f{predicate}".casefold() if predicate else None
 
 
 def unindex(db: sqlite3.Connection, row: Mapping[str, Any]) -> None:
@@ -246,4 +291,5 @@ def _memory(r: Sequence[Any]) -> StoredMemory:
         language=r[6], subject=r[7], predicate=r[8], object=r[9],
         valid_from=None if r[10] is None else to_time(r[10]),
         valid_to=None if r[11] is None else to_time(r[11]), superseded_by=r[12], source=r[13],
+        person=r[14], about=r[15],
     )  # fmt: skip

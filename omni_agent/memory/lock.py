@@ -18,7 +18,7 @@ class FolderLock:
     def __init__(self, folder: Path) -> None:
         path = folder / "owner.lock"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(0o700, parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise MemoryReadOnly(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import builtins
-import json
 import os
 import re
 import threading
@@ -12,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from omni_agent.clock import SYSTEM_CLOCK, Clock
 from omni_agent.errors import MemoryStoreError, SettingsError
@@ -20,20 +19,18 @@ from omni_agent.events import RecalledMemory
 from omni_agent.memory import forgetting
 from omni_agent.memory.embed.centred import Centred
 from omni_agent.memory.embed.text import QueryCache
-from omni_agent.memory.indexer import Indexer, Progress
-from omni_agent.memory.ledger import Ledger
-from omni_agent.memory.lock import FolderLock
-from omni_agent.memory.recall import MIN_SCORE, Question, best
-from omni_agent.memory.records import StoredMemory, TurnRecord
-from omni_agent.memory.store import Store
+from omni_agent.memory.export import write_lines
+from omni_agent.memory.indexer import Progress
+from omni_agent.memory.opened import Opened
+from omni_agent.memory.people import People
+from omni_agent.memory.recall import MIN_SCORE, best
+from omni_agent.memory.records import Keeping, Person, StoredMemory, TurnRecord
+from omni_agent.memory.sealing import KeptIn
 from omni_agent.memory.values import Vectors, clean, new_id, to_seconds
 from omni_agent.memory.vectors import VectorLedger
-from omni_agent.memory.words import query_terms
 from omni_agent.text_embedding import TextEmbedder, open_text_embedder
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,31}")
-_CANDIDATES = 40
-_QUESTION_TERMS = 32
 _PATIENCE = 0.25  # seconds a first recall waits for the embedding to be opened
 
 
@@ -53,22 +50,33 @@ class Memory:
         *,
         embedder: TextEmbedder | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        people: Keeping = "ask",
+        encrypt: KeptIn | None = None,
     ) -> None:
+        if people not in get_args(Keeping):
+            raise SettingsError(f'people={people!r} is none of "ask", "session" and "off"')
         self.folder = Path(folder).expanduser()
+        self._keeping, self._encrypt = people, encrypt
         self._given, self._clock = embedder, clock
         self._opening = threading.RLock()
         self._ready = threading.Event()
         self._embedder: Centred
         self._questions: QueryCache | None = None
-        self._open: _Open | None = None
+        self._open: Opened | None = None
         self._closed = False
+
+    @property
+    def people(self) -> People:
+        """Whom this memory knows: who they are, what they said, how they look."""
+        return self._use().people
 
     def record_turn(self, turn: TurnRecord) -> tuple[str, ...]:
         """Write a finished turn; return the ids of its episodes (what was said, what was answered).
 
-        All of it is on disk when this returns, or none. Raises SettingsError for what JSON cannot
-        hold.
+        All of it is on disk when this returns, or none. A `person` who was forgotten meanwhile is
+        left out. Raises SettingsError for what JSON cannot hold.
         """
+        parts = self._use()
         turn = replace(
             turn,
             conversation=clean(turn.conversation),
@@ -77,9 +85,11 @@ class Memory:
             user=clean(turn.user),
             reply=clean(turn.reply),
             unheard=clean(turn.unheard),
+            person=None if turn.person is None else parts.people.speaker(turn.person),
         )
-        parts = self._use()
         ids = parts.ledger.record_turn(turn, turn.at or self._clock.now())
+        if turn.person is not None:
+            parts.people.changed()
         parts.indexer.wake()
         return ids
 
@@ -109,13 +119,16 @@ class Memory:
         source: str | None = None,
         language: str | None = None,
         speaker: str | None = None,
+        person: Person | str | None = None,
+        about: Person | str | None = None,
     ) -> str:
         """Write a memory and return its id; one that is known already keeps the id it has.
 
         With subject, predicate and object it is a statement: one about the same subject and
         predicate with another object ends it from then on (`valid_to`, `superseded_by`), and is
         never overwritten. `valid_from`: since when it is so; now by default. `source`: the id of
-        the memory it was drawn from, with which it is forgotten.
+        the memory it was drawn from, with which it is forgotten. `person`: who told it. `about`:
+        whom it is about; the one person whose name is the subject, if not given.
         """
         if not text.strip():
             raise SettingsError(f"There is nothing to remember in {text!r}. Give some words.")
@@ -125,7 +138,9 @@ class Memory:
                 "A statement needs subject, predicate and object together; "
                 f"given were {subject=}, {predicate=}, {object=}."
             )
-        now = self._clock.now()
+        parts, now = self._use(), self._clock.now()
+        if about is None and subject and len(known := parts.people.named_like(subject)) == 1:
+            about = known[0]
         kept = StoredMemory(
             id=new_id(_checked_kind(kind)[0], now),
             kind=kind,
@@ -138,9 +153,10 @@ class Memory:
             subject=None if subject is None else clean(subject.strip()),
             predicate=None if predicate is None else clean(predicate.strip()),
             object=None if object is None else clean(object.strip()),
+            person=None if person is None else parts.people.speaker(person),
+            about=None if about is None else parts.people.speaker(about),
         )
         to_seconds(kept.at)
-        parts = self._use()
         id = parts.ledger.remember(kept)
         parts.indexer.wake()
         return id
@@ -154,54 +170,48 @@ class Memory:
         min_score: float = MIN_SCORE,
         exclude_conversation: str | None = None,
         at: datetime | None = None,
+        people: Collection[Person | str] = (),
     ) -> tuple[RecalledMemory, ...]:
         """The memories that bear on a question, best first; none where none does.
 
         `exclude_conversation`: leave out what the model has before it anyway. `at`: what was so at
-        that time; by default, what is so now. How scores come about: recall.py.
+        that time; by default, what is so now. `people`: who is there; what they said and what is
+        about them comes first. How scores come about: recall.py.
         """
         moment = at or self._clock.now()
         to_seconds(moment)
-        wanted = query_terms(clean(query))[:_QUESTION_TERMS]
-        if not wanted or limit < 1:
+        if limit < 1:
             return ()
         parts = self._use()
-        there = parts.ledger.kinds()
-        searched = [k for k in there if kinds is None or k in kinds]
-        if not searched:
+        present = parts.people.every_id(people)
+        found = parts.finder.find(query, moment, kinds=kinds, present=present)
+        if found is None:
             return ()
-        total = sum(there.values())
-        rarity = parts.ledger.rarity(wanted, total)
-        ids = parts.ledger.containing(rarity, total, _CANDIDATES)
-        cosines: dict[str, float] = {}
-        if (found := self._embed(query)) is not None:
-            model, vector = found
-            ids += parts.indexer.nearest(searched, vector, _CANDIDATES, model=model)
-            cosines = parts.vectors.cosines(list(dict.fromkeys(ids)), model, vector)
+        question, memories = found
 
         def keep(memory: StoredMemory) -> bool:
             return (
-                memory.kind in searched
-                and (memory.valid_to is None or memory.valid_to > moment)
+                (memory.valid_to is None or memory.valid_to > moment)
                 and (at is None or memory.at <= at)
                 and (exclude_conversation is None or memory.conversation != exclude_conversation)
             )
 
-        question = Question(query, rarity, cosines, moment)
-        memories = parts.ledger.get(list(dict.fromkeys(ids)))
         return best(question, memories, keep=keep, limit=limit, min_score=min_score)
 
-    def forget(self, *ids: str) -> tuple[str, ...]:
-        """Delete memories for good; return the ids of all that went, which may be more.
+    def forget(self, *what: str | Person) -> tuple[str, ...]:
+        """Delete memories and people for good; return the ids of all memories that went.
 
         An episode takes its whole turn with it, a memory the facts drawn from it. When this returns
         no byte of their words is left in the folder; their vectors are never found again, and are
-        off the disk after `flush` or `close`.
+        off the disk after `flush` or `close`. People: see `People.forget`.
         """
         parts = self._use()
-        gone = forgetting.forget(parts.store, ids)
-        self._after_forgetting(parts)
-        return gone
+        someone = [w for w in what if isinstance(w, Person) or parts.people.get(w)]
+        gone = [id for person in someone for id in parts.people.forget(person)]
+        if ids := [w for w in what if isinstance(w, str) and w not in someone]:
+            gone += forgetting.forget(parts.store, ids)
+            self._forgotten()
+        return tuple(gone)
 
     def find(self, text: str) -> tuple[StoredMemory, ...]:
         """What `forget_matching` would delete, but for state: memories and whole turns."""
@@ -216,7 +226,7 @@ class Memory:
         parts = self._use()
         ids, turns, keys = forgetting.mentions(parts.store, clean(text.strip()))
         gone = forgetting.forget(parts.store, ids, turns, keys)
-        self._after_forgetting(parts)
+        self._forgotten()
         return gone
 
     def turns(self, conversation: str, limit: int = 20) -> tuple[TurnRecord, ...]:
@@ -262,24 +272,12 @@ class Memory:
 
     def export(self, path: str | os.PathLike[str]) -> Path:
         """Write everything but vectors as JSON Lines; the file appears only when it is whole."""
-        target = Path(path).expanduser()
-        if target.exists():
-            raise SettingsError(f"{target} exists already. Name a new file to export to.")
-        part = target.with_name(f".{target.name}.part")
-        rows = self._use().ledger.export()
-        try:
-            with part.open("w", encoding="utf-8") as file:
-                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-            part.replace(target)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise SettingsError(f"{target} cannot be written: {error.strerror}.") from error
-        return target
+        return write_lines(self._use().ledger.export(), Path(path).expanduser())
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What went wrong and was mended, or could not be: for `doctor` and the log."""
-        return tuple(self._open.indexer.notes) if self._open else ()
+        return (*self._open.notes, *self._open.indexer.notes) if self._open else ()
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until everything is in the index; False if it took longer than `timeout` seconds."""
@@ -303,14 +301,17 @@ class Memory:
 
     # --- within ------------------------------------------------------------------------------
 
-    def _use(self) -> _Open:
+    def _use(self) -> Opened:
         if (parts := self._open) is not None:
             return parts
         with self._opening:
             if self._closed:
                 raise MemoryStoreError(f"The memory {self.folder} was closed. Open it anew.")
             if self._open is None:
-                self._open = _Open(self.folder, self)
+                self._open = Opened(
+                    self.folder, keeping=self._keeping, encrypt=self._encrypt, clock=self._clock,
+                    embedder=self._open_embedder, embed=self._embed, forgotten=self._forgotten,
+                )  # fmt: skip
                 atexit.register(self.close)
             return self._open
 
@@ -332,32 +333,10 @@ class Memory:
             return None
         return self._embedder.name, self._questions(query)
 
-    def _after_forgetting(self, parts: _Open) -> None:
+    def _forgotten(self) -> None:
         if self._questions is not None:
             self._questions.clear()
-        parts.indexer.wake()
-
-
-class _Open:
-    """The parts of an open memory."""
-
-    def __init__(self, folder: Path, memory: Memory) -> None:
-        self._lock = FolderLock(folder)
-        try:
-            self.store = Store(folder)
-        except BaseException:
-            self._lock.close()
-            raise
-        self.ledger = Ledger(self.store)
-        self.vectors = VectorLedger(self.store)
-        self.indexer = Indexer(
-            folder / "index", self.vectors, lambda: memory._open_embedder(self.vectors)
-        )
-
-    def close(self) -> None:
-        self.indexer.close(timeout=30)
-        self.store.close()
-        self._lock.close()
+        self._use().indexer.wake()
 
 
 def _checked_kind(kind: str) -> str:

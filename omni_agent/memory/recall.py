@@ -1,16 +1,18 @@
 """Which memories a question is about: words, meaning and age, fused.
 
-    relevance = σ(20.0·cosine + 4.6·coverage + 1.4·(two scripts) − 6.7)
+    relevance = σ(20.0·cosine + 4.6·coverage + 1.4·(two scripts) + 1.0·(of those here) − 6.7)
     score     = relevance · (0.9 + 0.1 · 0.5^(age / 30 days))
 
 `cosine` is of centred vectors (embed/centred.py), the best part of a long text. `coverage` is how
 much of the question's weight – inverse document frequency – the memory's words cover. `two scripts`
-is 1 where question and memory are in scripts that cannot share words.
+is 1 where question and memory are in scripts that cannot share words. `of those here` is 1 where
+somebody who is there now said it or it is about them.
 
-The four numbers come from a logistic regression over 120 questions, half of them Chinese, to 30
-memories, and 50 things said that no memory answers (benchmarks/memory_pairs.py); fitted on one
+The other four numbers come from a logistic regression over 120 questions, half of them Chinese, to
+30 memories, and 50 things said that no memory answers (benchmarks/memory_pairs.py); fitted on one
 half and judged on the other: `python benchmarks/memory.py --fit`. MIN_SCORE lies where few of the
-unrelated ones still recall anything.
+unrelated ones still recall anything. The 1.0 is set by hand: it puts the memory of somebody here
+before an equal one of somebody else, and makes little of nothing (benchmarks/known_people.py).
 """
 
 from __future__ import annotations
@@ -25,23 +27,31 @@ from omni_agent.memory.records import StoredMemory
 from omni_agent.memory.words import coverage, is_unspaced
 
 COSINE, COVERAGE, TWO_SCRIPTS, BIAS = 20.0, 4.6, 1.4, -6.7
+OF_THOSE_HERE = 1.0
 MIN_SCORE = 0.3
 HALF_LIFE_DAYS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked. `rarity`: the telling words with their weights. `cosines`: by memory id."""
+    """What is asked. `rarity`: the telling words with their weights. `cosines`: by memory id.
+
+    `present`: ids of the people who are there.
+    """
 
     text: str
     rarity: Mapping[str, float]
     cosines: Mapping[str, float]
     now: datetime
+    present: frozenset[str] = frozenset()
 
 
-def relevance(cosine: float, covered: float, *, two_scripts: bool) -> float:
+def relevance(
+    cosine: float, covered: float, *, two_scripts: bool, of_those_here: bool = False
+) -> float:
     """0 … 1: how likely it is that a memory bears on the question."""
     x = COSINE * cosine + COVERAGE * covered + TWO_SCRIPTS * two_scripts + BIAS
+    x += OF_THOSE_HERE * of_those_here
     return 1 / (1 + math.exp(-max(-60.0, min(60.0, x))))
 
 
@@ -51,7 +61,8 @@ def score(question: Question, memory: StoredMemory) -> float:
         relevant = covered
     else:
         two_scripts = is_unspaced(question.text) != is_unspaced(memory.text)
-        relevant = relevance(cosine, covered, two_scripts=two_scripts)
+        here = memory.person in question.present or memory.about in question.present
+        relevant = relevance(cosine, covered, two_scripts=two_scripts, of_those_here=here)
     days = max(0.0, (question.now - memory.recorded_at).total_seconds() / 86_400)
     return relevant * (0.9 + 0.1 * 0.5 ** (days / HALF_LIFE_DAYS))
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
 from omni_agent.errors import MemoryCorrupt, MemoryReadOnly, MemoryTooNew
 
-VERSION = 2
+VERSION = 3
 _APPLICATION = 0x4F4D4E49  # "OMNI", in the file's header
 
+# A new ledger is made in version 2 and then brought up to date like an old one.
+_FIRST = 2
 _TABLES = """
 CREATE TABLE turns (
     id INTEGER PRIMARY KEY, conversation TEXT NOT NULL, agent TEXT NOT NULL, turn INTEGER NOT NULL,
@@ -52,8 +55,61 @@ _CHANGES = {
     1: """
 ALTER TABLE turns ADD COLUMN unheard TEXT NOT NULL DEFAULT '';
 ALTER TABLE turns ADD COLUMN interrupted_at_ms INTEGER""",
+    2: """
+-- Who said it. The names in `speaker` stay as they were said then.
+ALTER TABLE turns ADD COLUMN person TEXT;
+ALTER TABLE memories ADD COLUMN person TEXT;
+-- Whom a fact is about.
+ALTER TABLE memories ADD COLUMN about TEXT;
+CREATE INDEX turns_person ON turns (person) WHERE person IS NOT NULL;
+CREATE INDEX memories_person ON memories (person) WHERE person IS NOT NULL;
+CREATE INDEX memories_about ON memories (about) WHERE about IS NOT NULL;
+
+-- consent: session, asked, named or agreed. merged_into: who this one turned out to be.
+-- call: the one in which they were met last.
+CREATE TABLE people (
+    id TEXT PRIMARY KEY, name TEXT, consent TEXT NOT NULL, first_seen REAL NOT NULL,
+    last_seen REAL NOT NULL, merged_into TEXT, call TEXT);
+
+-- Biometric. vector: float32, sealed where the memory is (see `seal`). kind: voice or face.
+CREATE TABLE prints (
+    id TEXT PRIMARY KEY, person TEXT NOT NULL, kind TEXT NOT NULL, model TEXT NOT NULL,
+    vector BLOB NOT NULL, quality REAL NOT NULL, seconds REAL NOT NULL, at REAL NOT NULL,
+    call TEXT, picture TEXT);
+CREATE INDEX prints_of ON prints (person);
+
+-- Whether a voice and a face are one person, in natural logarithms of the odds.
+CREATE TABLE evidence (
+    id INTEGER PRIMARY KEY, call TEXT NOT NULL, voice_person TEXT NOT NULL,
+    face_person TEXT NOT NULL, log_odds REAL NOT NULL, reason TEXT NOT NULL, at REAL NOT NULL,
+    UNIQUE (call, voice_person, face_person, reason));
+
+CREATE TABLE looks (
+    id TEXT PRIMARY KEY, person TEXT NOT NULL, slot TEXT NOT NULL, value TEXT NOT NULL,
+    confidence REAL NOT NULL, valid_from REAL NOT NULL, valid_to REAL, superseded_by TEXT,
+    source TEXT);
+CREATE INDEX looks_of ON looks (person, slot);
+
+-- What was decided about people, so that it can be undone.
+CREATE TABLE changes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, what TEXT NOT NULL,
+    details TEXT NOT NULL);
+
+-- place, people: JSON; people is a list of ids.
+CREATE TABLE scenes (
+    id TEXT PRIMARY KEY, at REAL NOT NULL, until REAL, conversation TEXT, source TEXT NOT NULL,
+    place TEXT, people TEXT NOT NULL, text TEXT NOT NULL, description TEXT NOT NULL,
+    hash BLOB NOT NULL, picture TEXT);
+CREATE INDEX scenes_at ON scenes (at);
+
+-- Which key prints and pictures are sealed with, where it is kept, and a proof that it is it.
+CREATE TABLE seal (key TEXT PRIMARY KEY, kept_in TEXT NOT NULL, proof BLOB NOT NULL);
+
+-- 1 from when something was deleted until the bytes it left behind are overwritten.
+ALTER TABLE due ADD COLUMN scrub INTEGER NOT NULL DEFAULT 0;
+""",
 }
-"""What brings a ledger of one version to the next."""
+"""What brings a ledger of one version to the next; statements end with `;` and a new line."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -63,6 +119,7 @@ def connect(path: Path) -> sqlite3.Connection:
     """
     if path.exists() and path.stat().st_size:
         _inspect(path)
+    _close_to_others(path)
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
     try:
         db.execute("PRAGMA journal_mode = WAL")
@@ -71,7 +128,8 @@ def connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA temp_store = MEMORY")
         db.execute("BEGIN IMMEDIATE")
         version: int = db.execute("PRAGMA user_version").fetchone()[0]
-        steps = [_CHANGES[v] for v in range(version, VERSION)] if version else [_TABLES]
+        steps = [] if version else [_TABLES]
+        steps += [_CHANGES[v] for v in range(version or _FIRST, VERSION)]
         for statement in (s for step in steps for s in step.split(";\n")):
             db.execute(statement)
         if steps:
@@ -93,6 +151,20 @@ def reader(path: Path) -> sqlite3.Connection:
     db.execute("PRAGMA query_only = ON")
     db.execute("PRAGMA temp_store = MEMORY")
     return db
+
+
+def _close_to_others(path: Path) -> None:
+    """Voices and faces are in it. What SQLite puts beside it takes the same rights."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        if os.name == "posix" and path.stat().st_uid == os.geteuid():
+            for file in path.parent.glob(f"{path.name}*"):
+                file.chmod(0o600)
+    except OSError as error:
+        raise MemoryReadOnly(
+            f"The memory's ledger {path} cannot be written to ({error.strerror}). "
+            "Give this user the right to write there, or name another folder."
+        ) from error
 
 
 def _inspect(path: Path) -> None:

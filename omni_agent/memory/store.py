@@ -48,11 +48,26 @@ class Store:
             except sqlite3.DatabaseError as error:
                 raise _explained(error, self.path) from error
 
+    def table(self, query: str, values: Sequence[Any] = ()) -> tuple[list[str], list[Any]]:
+        """The columns' names and all rows."""
+        with self._reading:
+            try:
+                found = self._reader.execute(query, values)
+                return [c[0] for c in found.description], found.fetchall()
+            except sqlite3.DatabaseError as error:
+                raise _explained(error, self.path) from error
+
+    @property
+    def scrub_due(self) -> bool:
+        """Whether a process died between deleting something and `scrub`."""
+        return bool(self.rows("SELECT scrub FROM due")[0][0])
+
     def scrub(self) -> None:
         """Leave no old byte: rewrite the file and empty the write-ahead log."""
         with self._writing, self._reading:
             try:
                 self._db.execute("VACUUM")  # a B-tree that was balanced has copies in free space
+                self._db.execute("UPDATE due SET scrub = 0")
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             except sqlite3.DatabaseError as error:
                 raise _explained(error, self.path) from error

@@ -50,6 +50,11 @@ def query_terms(text: str) -> list[str]:
     return [t for t in dict.fromkeys(terms(text)) if t not in _STOP]
 
 
+def is_everyday(word: str) -> bool:
+    """Whether a word says so little that questions are not searched by it."""
+    return word.casefold() in _STOP
+
+
 def coverage(wanted: Collection[str], text: str, rarity: Mapping[str, float]) -> float:
     """How much of a question's weight a text's words cover: 0 … 1."""
     total = sum(rarity[t] for t in wanted)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,21 +54,6 @@ def test_what_was_unheard_is_found_and_forgotten_too(memory: Memory, tmp_path: P
     memory.close()
     for file in (tmp_path / "memory").rglob("*"):
         assert not file.is_file() or b"Zanzibar" not in file.read_bytes(), file
-
-
-def test_a_ledger_of_the_first_version_is_brought_up_to_date(tmp_path: Path, letters) -> None:
-    with Memory(tmp_path, embedder=letters) as memory:
-        memory.record_turn(turn(at=AT))
-    db = sqlite3.connect(tmp_path / "ledger.sqlite3")
-    db.execute("ALTER TABLE turns DROP COLUMN unheard")
-    db.execute("ALTER TABLE turns DROP COLUMN interrupted_at_ms")
-    db.execute("PRAGMA user_version = 1")
-    db.commit()
-    db.close()
-    with Memory(tmp_path, embedder=letters) as memory:
-        assert memory.turns("c") == (turn(at=AT),)
-        memory.cut_reply("c", 1, heard="Left", unheard="at the bakery", interrupted_at_ms=10)
-        assert memory.turns("c")[0].interrupted_at_ms == 10
 
 
 @pytest.mark.parametrize("heard", ["Left at the bakery, then over the bridge.", "左转，然后过桥。"])

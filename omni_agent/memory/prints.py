@@ -1,0 +1,165 @@
+"""Voice and face prints as they are kept, and whom among the people they are nearest to.
+
+Of each person a few prints are kept: good ones that differ from each other, since the same voice
+through a telephone, or the same face from the side, is another print. They are compared as one,
+pooled by their worth. The nearest single print would be the wrong thing to go by: with ten prints
+each, one of somebody's is near any stranger (`python benchmarks/known_people.py` has the figures).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from omni_agent.errors import SettingsError
+from omni_agent.memory.embed.pooling import agreed
+from omni_agent.memory.embed.voice import VoicePrint, pooled
+from omni_agent.memory.identities import PrintKind
+from omni_agent.memory.records import KeptPrint
+from omni_agent.memory.sealing import Sealing
+from omni_agent.memory.store import Store
+from omni_agent.memory.values import Vectors, to_time
+
+MOST = 10
+"""Prints of one kind and model that are kept of a person."""
+_ENOUGH_SECONDS = 10.0  # of speech; more of it makes a print no better
+_COLUMNS = "id, person, kind, model, quality, seconds, at, call, picture"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FacePrint:
+    """`vector`: float32 [dim], of length 1. `quality`: 0 … 1, `FaceQuality.overall` of the view."""
+
+    vector: Vectors
+    quality: float
+
+
+class Printer(Protocol):
+    """What a VoicePrinter and a FacePrinter have in common: prints of other names never compare."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def dim(self) -> int: ...
+
+
+class Prints:
+    """The rows of the table; `people.py` says whose they are by now."""
+
+    def __init__(self, store: Store, sealing: Sealing) -> None:
+        self._store, self._sealing = store, sealing
+
+    def add(
+        self, db: sqlite3.Connection, new: KeptPrint, vector: Vectors, group: Sequence[str]
+    ) -> list[KeptPrint]:
+        """Keep one more print of somebody who goes by the ids of `group`.
+
+        Returns the prints that are not kept: those that say least, which may be the new one.
+        """
+        rows = db.execute(
+            f"SELECT {_COLUMNS}, vector FROM prints WHERE kind = ? AND model = ? "
+            f"AND person IN ({_marks(group)})",
+            (new.kind, new.model, *group),
+        ).fetchall()
+        those = [*map(_kept, rows), new]
+        vectors = [*(self._opened(r[-1], r[0]) for r in rows), vector]
+        losing: list[KeptPrint] = []
+        while len(those) > MOST:
+            least = least_telling(np.stack(vectors), [worth(p) for p in those])
+            losing.append(those.pop(least))
+            vectors.pop(least)
+        if new not in losing:
+            db.execute(
+                f"INSERT INTO prints ({_COLUMNS}, vector) VALUES ({_marks(range(10))})",
+                (new.id, new.person, new.kind, new.model, new.quality, new.seconds,
+                 new.at.timestamp(), new.call, new.picture,
+                 self._sealing.close(vector.astype("<f4").tobytes(), new.id)),
+            )  # fmt: skip
+            db.executemany("DELETE FROM prints WHERE id = ?", [(p.id,) for p in losing])
+        return losing
+
+    def of(self, group: Sequence[str]) -> tuple[KeptPrint, ...]:
+        """What is kept of somebody, the best first."""
+        rows = self._store.rows(
+            f"SELECT {_COLUMNS} FROM prints WHERE person IN ({_marks(group)})", group
+        )
+        return tuple(sorted(map(_kept, rows), key=worth, reverse=True))
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
+        rows = self._store.rows(f"SELECT id, vector FROM prints WHERE id IN ({_marks(ids)})", ids)
+        return {id: self._opened(blob, id) for id, blob in rows}
+
+    def voices(self, model: str, groups: Mapping[str, str]) -> dict[str, VoicePrint]:
+        """Everybody's voice, pooled. `groups`: who each row's person is by now."""
+        kept: dict[str, list[VoicePrint]] = {}
+        for person, vector, quality, seconds in self._read("voice", model):
+            if person in groups:
+                kept.setdefault(groups[person], []).append(VoicePrint(vector, seconds, quality))
+        return {person: pooled(some) for person, some in kept.items()}
+
+    def faces(self, model: str, groups: Mapping[str, str]) -> dict[str, Vectors]:
+        """Everybody's face, pooled: float32 [dim]."""
+        kept: dict[str, list[tuple[Vectors, float]]] = {}
+        for person, vector, quality, _ in self._read("face", model):
+            if person in groups:
+                kept.setdefault(groups[person], []).append((vector, max(quality, 0.05)))
+        return {
+            person: agreed(np.stack([v for v, _ in some]), np.array([q for _, q in some]))
+            for person, some in kept.items()
+        }
+
+    def _read(self, kind: PrintKind, model: str) -> Iterable[tuple[str, Vectors, float, float]]:
+        for person, id, blob, quality, seconds in self._store.rows(
+            "SELECT person, id, vector, quality, seconds FROM prints "
+            "WHERE kind = ? AND model = ? ORDER BY id",
+            (kind, model),
+        ):
+            yield person, self._opened(blob, id), quality, seconds
+
+    def _opened(self, blob: bytes, id: str) -> Vectors:
+        return np.frombuffer(self._sealing.open(blob, id), "<f4")
+
+
+def worth(print: KeptPrint) -> float:
+    """0 … 1: how much a print says."""
+    if print.kind == "face":
+        return print.quality
+    return print.quality * min(1.0, print.seconds / _ENOUGH_SECONDS)
+
+
+def least_telling(vectors: Vectors, worths: Sequence[float]) -> int:
+    """Which of these prints [n, dim] can best be spared: poor, or like a better one."""
+    order = np.argsort(-np.array(worths), kind="stable")
+    cosines = vectors @ vectors.T
+    value = np.array(worths, np.float32)
+    for place, i in enumerate(order[1:], start=1):
+        value[i] *= 1.0 - max(0.0, float(cosines[i, order[:place]].max()))
+    return int(value.argmin())
+
+
+def checked(vector: Vectors, printer: Printer) -> Vectors:
+    """float32 [dim] of length 1. Raises SettingsError for what no printer made."""
+    if vector.shape != (printer.dim,) or not np.isfinite(vector).all():
+        raise SettingsError(
+            f"a print of {printer.name} is [{printer.dim}] finite numbers; "
+            f"this one is {list(vector.shape)}"
+        )
+    if abs(float(np.linalg.norm(vector)) - 1.0) > 0.01:
+        raise SettingsError(
+            f"a print of {printer.name} has length 1; this one {np.linalg.norm(vector):.3g}"
+        )
+    return vector.astype(np.float32)
+
+
+def _kept(row: Sequence[object]) -> KeptPrint:
+    id, person, kind, model, quality, seconds, at, call, picture = row[:9]
+    return KeptPrint(id, person, kind, model, quality, seconds, to_time(at), call, picture)  # type: ignore[arg-type]
+
+
+def _marks(values: Sequence[object] | range) -> str:
+    return ",".join("?" * len(values))
