@@ -1,4 +1,5 @@
 # make try     ask a spoken agent eight questions and hear it answer
+# make demo    open a page in the browser and call an agent
 # make test    all tests, with the real model
 # The first run makes .venv and fetches the model's files (1.4 GB). PYTHON chooses the interpreter.
 
@@ -8,9 +9,10 @@ BIN := $(VENV)/bin
 EXTRAS := compact,audio,aec,camera,server,dev
 READY := $(VENV)/.ready
 WITH_TORCH := $(VENV)/.with-torch
+WITH_PAGE := $(VENV)/.with-page
 
 .DEFAULT_GOAL := help
-.PHONY: help try test bench lint format clean
+.PHONY: help try demo test bench lint format clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:[^#]*##/\t/' | expand -t 10
@@ -18,7 +20,10 @@ help: ## Show this list
 try: $(READY) ## Ask aloud in English and Chinese, and hear answers that use tools and a memory
 	@$(BIN)/omni-agent try $(ARGS)
 
-test: $(WITH_TORCH) ## Run all tests; those with the real model fetch it first
+demo: $(WITH_PAGE) ## Open a page in the browser and call an agent: it hears, sees, speaks, acts
+	@$(BIN)/python demos/app.py $(ARGS)
+
+test: $(WITH_TORCH) $(WITH_PAGE) ## Run all tests; those with the real model fetch it first
 	$(BIN)/pytest $(ARGS)
 
 bench: $(WITH_TORCH) ## Run the benchmarks; each prints a table and writes JSON
@@ -54,4 +59,9 @@ $(READY): pyproject.toml constraints.txt
 $(WITH_TORCH): $(READY)
 	@echo "installing PyTorch into $(VENV) for the tests …"
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[qwen]"
+	@touch $@
+
+$(WITH_PAGE): $(READY)
+	@echo "installing Gradio into $(VENV) for the page …"
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[demo]"
 	@touch $@

@@ -94,7 +94,7 @@ async def _serve(
     except ImportError as error:
         raise MissingExtra(error.name or "gradio", "demo", needed_for="the demo") from error
 
-    settings = ServerSettings(port=port)
+    settings = ServerSettings(port=port, record=record)
     with listening(settings) as door:
         async with (
             agents(AGENTS, wishes) as served,
@@ -111,8 +111,6 @@ async def _serve(
                 find_streets=streets,
             )
             recordings = RecordingsPanel(record)
-            for agent in everyone.values():
-                recordings.keep(agent)
             app = create_app(everyone, settings, routes=recordings.routes)
             panels = (Chat(served), MemoryPanel(first.memory), recordings)
             mount_page(app, blocks(offer, *(panel.build for panel in panels)))

@@ -13,9 +13,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse
 from starlette.routing import Route
 
-from omni_agent.agent import Agent
 from omni_agent.errors import OmniAgentError
-from omni_agent.live import LiveCall
 from omni_agent.messages import Text
 from omni_agent.recorded_call import Came, RecordedCall, Went, recordings
 from page.blocks import module, panel
@@ -35,18 +33,6 @@ class RecordingsPanel:
     def build(self) -> None:
         with panel("recordings"):
             module("recordings_panel", functions=[self.recorded, self.opened])
-
-    def keep(self, agent: Agent) -> None:
-        """Record every call that the agent has from now on, each in a folder named by its time."""
-        folder, live = self._folder, agent.live
-        if folder is None:
-            return
-
-        def recorded(**options: Any) -> LiveCall:
-            now = agent.clock.now().astimezone()
-            return live(**{"record": folder / f"{now:%Y-%m-%d %H.%M.%S.%f}", **options})
-
-        agent.live = recorded  # type: ignore[method-assign]
 
     @property
     def routes(self) -> list[Route]:
@@ -91,7 +77,7 @@ def _about(call: RecordedCall) -> dict[str, Any]:
     return {
         "name": call.folder.name,
         "title": call.title,
-        "agent": call.agent,
+        "agent": call.agent.replace(" ", "-"),  # as its words are found
         "model": call.model,
         "at": call.began_at.isoformat(),
         "seconds": round(call.seconds, 2),

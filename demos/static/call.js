@@ -17,6 +17,8 @@ const HARMLESS = new Set([
   'closed',
 ]);
 
+const FALTERS = 700; // ms
+
 /**
  * Kinds: phase("off" | "connecting" | "on" | "lost" | "gone", detail) · state(of the agent) ·
  * microphone(null or NoDevice) · hears({text, id, speaker, final}) · says({id, text, whole}) ·
@@ -28,6 +30,7 @@ export class Call {
   #listeners = new Map();
   #wire = null;
   #wish = {};
+  #faltering = null;
   #omni = false; // the server tells more than the protocol has
 
   constructor() {
@@ -317,6 +320,16 @@ export class Call {
   }
 
   #become(state) {
+    clearTimeout(this.#faltering);
+    // A voice that is slower than it speaks falters between two words; it does not think anew.
+    if (state === 'thinking' && this.state === 'speaking') {
+      this.#faltering = setTimeout(() => this.#settle(state), FALTERS);
+      return;
+    }
+    this.#settle(state);
+  }
+
+  #settle(state) {
     for (const eye of Object.values(this.eyes)) eye.quick = state === 'listening';
     if (state === this.state) return;
     this.state = state;

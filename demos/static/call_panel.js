@@ -50,6 +50,7 @@ export function mount(root, { offer, server }) {
     captions.clear();
     cards.clear();
     latency.clear();
+    stage.quick(null);
     stage.element.scrollIntoView({ block: 'nearest' });
     await locate();
     const { agent, model, voice, language, turns, microphone, speaker } = choices.now;
@@ -129,7 +130,7 @@ export function mount(root, { offer, server }) {
   call.on('hears', ({ text, ...rest }) => captions.hears(text, rest));
   call.on('says', ({ id, text, whole }) => {
     captions.says(id, text, { whole, who: t(`agent.${choices.now.agent}`) });
-    if (whole) cards.spoken(text);
+    cards.spoken(id, captions.wordsOf(id));
   });
   call.on('sounds', ({ id, ms }) => captions.sounds(id, ms));
   call.on('ends', ({ id }) => captions.ends(id));
@@ -144,7 +145,10 @@ export function mount(root, { offer, server }) {
   });
   call.on('memories', (memories) => cards.remembered(memories));
   call.on('seen', (source) => stage.saw(source));
-  call.on('latency', (turn) => latency.measured(turn));
+  call.on('latency', (turn) => {
+    latency.measured(turn);
+    stage.quick(turn.first_audio);
+  });
   call.on('trouble', ({ message }) => stage.notice('trouble', { words: message }));
   call.on('eye', (source, stream) => {
     dock.eye(source, stream !== null);

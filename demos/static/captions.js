@@ -57,6 +57,10 @@ export class Captions {
     this.#show(line);
   }
 
+  wordsOf(id) {
+    return this.#lines.get(id)?.text ?? '';
+  }
+
   /** `ms` more of an item's sound have come. */
   sounds(id, ms) {
     const line = this.#lines.get(id);

@@ -3,7 +3,7 @@
 import { el, speaks, text } from './dom.js';
 import { icon } from './icons.js';
 import { placeCard, placesCard } from './places_card.js';
-import { recipeCard, recipeList } from './recipe_card.js';
+import { recipeCard, recipeList, stepWords } from './recipe_card.js';
 import { Timers } from './timers.js';
 import { has, number } from './words.js';
 
@@ -12,6 +12,7 @@ const MOST = 12;
 export class Cards {
   #pending = new Map(); // call id → {name, card}
   #recipe = null; // the card that follows the cooking
+  #wordless = null; // {item}: what says the words of its step, where its tool did not
   #here = () => ({});
 
   /** `here()`: {origin: [lat, lon] or null, heading, streets}. `on.rings(name)`: a timer is over. */
@@ -73,15 +74,16 @@ export class Cards {
     this.#put(card);
   }
 
-  /** Words of the agent for a step whose tool gave none. */
-  spoken(words) {
-    const step = this.#recipe?.querySelector('.step:empty');
-    if (step) text(step, words);
+  /** The agent's item `id` says `words` by now: those of a step whose tool gave none. */
+  spoken(id, words) {
+    if (!this.#wordless) return;
+    this.#wordless.item ??= id;
+    if (this.#wordless.item === id) stepWords(this.#recipe, words);
   }
 
   clear() {
     this.abandon();
-    this.#recipe = null;
+    this.#recipe = this.#wordless = null;
     this.list.replaceChildren();
     this.#changed();
   }
@@ -90,11 +92,13 @@ export class Cards {
     const data = parsed(run.result);
     if (data?.recipe && data.steps) {
       this.#recipe?.remove();
-      this.#recipe = recipeCard(shell('recipe', 'pot', null), data, run.say ?? null);
+      this.#recipe = recipeCard(shell('recipe', 'pot', null), data);
+      this.#wordless = run.say ? null : { item: null };
+      if (run.say) stepWords(this.#recipe, run.say);
       return this.#recipe;
     }
     if (Array.isArray(data?.places)) {
-      return placesCard(shell('places', 'pin', named(run.name)), data, this.#here());
+      return placesCard(shell('places', 'pin', 'cards.places'), data, this.#here());
     }
     if (Array.isArray(data?.at) && data.name) {
       return placeCard(shell('places', 'pin', null), data, this.#here());
@@ -113,7 +117,7 @@ export class Cards {
         this.timers.sync(data);
         return null;
       case 'find_recipe':
-        return recipeList(shell('recipe', 'pot', named(run.name)), data);
+        return recipeList(shell('recipe', 'pot', 'cards.dishes'), data);
       default:
         return plain(run);
     }

@@ -121,7 +121,7 @@ const SHAPES = {
 
 /** The sign of a state as it stands still, for a legend. */
 export function legendFigure(state) {
-  const quiet = { level: 0.55, rays: Float32Array.from({ length: RAYS }, (_, i) => 0.45 + 0.3 * Math.cos(1.3 * i)) };
+  const quiet = { level: 0.55, rays: Float32Array.from({ length: RAYS }, (_, i) => 0.75 - 0.03 * i) };
   const rings = state === 'listening' ? [0.7, 0.9].map((r) => svg('circle.ring', { r })) : [];
   const body = svg('path.body', { d: closed((angle) => SHAPES[state](angle, 0, quiet)) });
   return svg('svg.figure', { viewBox: '-1 -1 2 2', 'aria-hidden': 'true', data: { state } }, ...rings, body);

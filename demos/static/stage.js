@@ -4,7 +4,7 @@ import { el, say, text } from './dom.js';
 import { Figure, legendFigure } from './figure.js';
 import { icon } from './icons.js';
 import { clock } from './timers.js';
-import { has } from './words.js';
+import { has, number } from './words.js';
 
 const SPOKEN_AFTER = 350; // ms a state has to last before a screen reader is told of it
 
@@ -20,6 +20,7 @@ export class Stage {
     this.hint = el('p.hint');
     this.who = el('span');
     this.time = el('time', { role: 'timer', 'aria-live': 'off' });
+    this.quickness = el('span.quick');
     this.speaker = el('p.who');
     this.line = el('p.text', {}, el('span.said'), el('span.coming'));
     this.status = el('p.sr-only', { role: 'status' });
@@ -31,7 +32,7 @@ export class Stage {
       { label: 'stage.label', data: { phase: 'off', state: 'idle' } },
       el('div.top', {},
         el('div.sign', {}, this.word, this.hint),
-        el('p.meta', {}, this.who, this.time),
+        el('p.meta', {}, this.who, this.time, this.quickness),
         legend()),
       this.notices,
       el('div.middle', {}, this.stop, setup),
@@ -59,6 +60,12 @@ export class Stage {
     this.#tell(`state.${shown}`);
   }
 
+  /** How long the first sound of the last answer took, in seconds; null where there is none. */
+  quick(seconds) {
+    if (seconds == null) text(this.quickness, '');
+    else say(this.quickness, 'stage.quick', { s: number(seconds, 2) });
+  }
+
   /** What it acts on. */
   acts(tool) {
     if (this.element.dataset.state !== 'acting') return;
@@ -69,7 +76,7 @@ export class Stage {
   caption(line) {
     const [said, coming] = this.line.children;
     said.textContent = line ? tail(line.text.slice(0, line.heard)) : '';
-    coming.textContent = line ? line.text.slice(line.heard) : '';
+    coming.textContent = line ? start(line.text.slice(line.heard)) : '';
     this.line.classList.toggle('cut', Boolean(line?.cut));
     this.line.lang = /[\u3040-\u9fff]/.test(line?.text ?? '') ? 'zh-CN' : 'en';
     if (!line) text(this.speaker, '');
@@ -123,9 +130,16 @@ function legend() {
     el('li', { data: { state } }, legendFigure(state), el('span', { says: `legend.${state}` }))));
 }
 
-/** The end of a long line; a caption shows what is said now. */
-function tail(words, most = 180) {
+// A caption shows what is said about now: the end of what was heard, the start of what is to come.
+
+function tail(words, most = 110) {
   if (words.length <= most) return words;
   const cut = words.slice(-most);
   return `… ${cut.slice(cut.search(/[\s，。、]/) + 1)}`;
+}
+
+function start(words, most = 110) {
+  if (words.length <= most) return words;
+  const cut = words.slice(0, most);
+  return `${cut.slice(0, Math.max(cut.lastIndexOf(' '), cut.search(/[，。、][^，。、]*$/) + 1) || most)} …`;
 }

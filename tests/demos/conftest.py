@@ -101,6 +101,20 @@ class Demo:
     recordings: Path
 
 
+async def _a_few_streets(lat: float, lon: float) -> list[dict[str, Any]]:
+    """Those of central Helsinki where the map is on this machine; else a square and two streets."""
+    from page.streets import Streets
+
+    from omni_agent.model.catalog import catalog
+
+    files = catalog()
+    if files.installed(files.get("helsinki")):
+        return await Streets(files.path("helsinki")).around(lat, lon)
+    corners = [(lat - 0.001, lon - 0.002), (lat - 0.001, lon + 0.002), (lat + 0.001, lon)]
+    across = [(lat, lon - 0.02), (lat, lon + 0.02)]
+    return [{"kind": "square", "line": corners}, {"kind": "major", "line": across}]
+
+
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     from demo_page import RECORDER
@@ -131,6 +145,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     offer = Offer(
         agents={"kitchen": None, "street-guide": Position(60.1699, 24.9384), "plain": None},
         voices=("af_heart", "am_michael"),
+        find_streets=_a_few_streets,
     )
     agents = {name: Agent("Be brief.", model=model, tools=[find_recipe]) for name in offer.agents}
     kept = RecordingsPanel(recordings)

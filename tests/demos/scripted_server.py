@@ -26,7 +26,9 @@ TONE = 330  # Hz, of the answer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One turn. `tools`: omni.tool events, as {name, arguments, result, …}. `seconds`: of sound."""
+    """One turn. `tools`: omni.tool events, as {name, arguments, result, …}. `seconds`: of sound,
+    which is a tone, or a buzz in syllables where it is to look `like_speech`.
+    """
 
     heard: str = ""
     says: str = ""
@@ -37,6 +39,7 @@ class Answer:
     acts: float = 0.05
     speaker: str | None = None
     latency: dict[str, Any] | None = None
+    like_speech: bool = False
 
 
 @dataclass
@@ -224,9 +227,9 @@ class _Call:
         await self.say("response.output_item.added", item=message, **place)
         await self.say("omni.state", state="speaking")
         pieces = answer.says.split(" ")
-        n = round(answer.seconds * RATE)
-        tone = 0.25 * np.sin(2 * np.pi * TONE * np.arange(n) / RATE)
-        pcm = (tone * 32767).astype("<i2")
+        t = np.arange(round(answer.seconds * RATE)) / RATE
+        sound = _buzz(t) if answer.like_speech else 0.25 * np.sin(2 * np.pi * TONE * t)
+        pcm = (sound * 32767).astype("<i2")
         self._sounds_until = self._now + answer.seconds
         chunks = np.array_split(pcm, max(1, len(pieces)))
         for i, (word, chunk) in enumerate(zip(pieces, chunks, strict=False)):
@@ -242,3 +245,10 @@ class _Call:
         )
         done = {"id": response, "status": "completed", "status_details": None, "output": []}
         await self.say("response.done", response=done)
+
+
+def _buzz(t: np.ndarray) -> np.ndarray:
+    """Harmonics of a voice that rises and falls, four syllables a second."""
+    pitch = 2 * np.pi * np.cumsum(130 + 25 * np.sin(2 * np.pi * 0.6 * t)) / RATE
+    harmonics = sum(np.sin(k * pitch) / k**0.7 for k in range(1, 34))
+    return 0.12 * harmonics * (0.35 + 0.65 * np.abs(np.sin(2 * np.pi * 2 * t)))
