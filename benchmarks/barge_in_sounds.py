@@ -72,7 +72,8 @@ async def main() -> None:
 def beginning(path: Path) -> Sound:
     samples, rate = soundfile.read(path, dtype="float32")
     assert rate == RATE
-    return Sound("recordings", path.stem, path.parent.name, trimmed(samples)[: 2 * RATE])
+    begun = trimmed(samples, below_db=-15)  # breath and room come before the first word
+    return Sound("recordings", path.stem, path.parent.name, begun[: 2 * RATE])
 
 
 async def listened(samples: np.ndarray) -> Heard:

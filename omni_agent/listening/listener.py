@@ -39,6 +39,7 @@ class TurnListener:
         self._meter: SpeechMeter | None = None
         self._ahead: deque[tuple[np.ndarray, float, bool, Asked | None]] = deque()
         self._heard: deque[np.ndarray] = deque(maxlen=_KEPT)
+        self._told: list[Heed] = []
         self._count = 0
         self._is_speech = False
         self._stage: Burst | Turn | None = None
@@ -66,15 +67,14 @@ class TurnListener:
         `speaking`: whether the agent's voice sounds (or a reply to it is being prepared, if a cough
         should not undo that); `asked`: what it said last. Takes a fraction of a ms for 20 ms of
         sound; in a pause it waits, off the event loop, for Smart Turn where that takes longer than
-        64 ms. Raises what `prepare` raises, and GenerationError where Smart Turn broke down: the
-        sound is not lost, and what it tells comes with the next call.
+        64 ms. Raises what `prepare` raises, and GenerationError where Smart Turn broke down: from
+        then on silence ends turns, and what there was to tell comes with the next call.
         """
         self.settings.patience_after(asked)  # raises for an unknown one
         await self.prepare()
         assert self._senses is not None
         assert self._meter is not None
         frames = self._frames.cut(audio)
-        heeds: list[Heed] = []
         done = 0
         for probabilities in self._meter.measure(frames):
             for probability in probabilities:
@@ -83,8 +83,9 @@ class TurnListener:
             if done < len(frames):
                 await asyncio.sleep(0)
         while self._ahead:
-            heeds += await self._take(*self._ahead.popleft(), self._senses)
-        return heeds
+            self._told += await self._take(*self._ahead.popleft(), self._senses)
+        told, self._told = self._told, []
+        return told
 
     def heard_words(self, text: str) -> list[Heed]:
         """What has been understood so far of what is being said, or was said last.
@@ -145,13 +146,13 @@ class TurnListener:
         is_deaf = speaking and not settings.interrupt
         self._is_speech = probability >= threshold and not is_deaf
         window = Window(self._count, frame, probability, self._is_speech, speaking, asked)
-        before = list(self._heard)[-_BEFORE:]
         self._heard.append(frame)
         self._count += 1
         match self._stage:
             case None:
                 if not window.speech:
                     return []
+                before = list(self._heard)[-1 - _BEFORE : -1]
                 burst = self._stage = Burst(window, before, settings)
                 return self._after(burst, burst.begin(window), window)
             case Burst() as burst:

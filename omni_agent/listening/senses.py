@@ -31,6 +31,10 @@ class Senses:
     def can_judge(self) -> bool:
         return self._judge is not None
 
+    def give_up_judging(self) -> None:
+        """The judge broke down: from now on silence alone ends turns."""
+        self._judge = None
+
     def ask(self, samples: np.ndarray) -> Future[float]:
         """Have the judge think about `samples`; returns at once."""
         assert self._judge is not None

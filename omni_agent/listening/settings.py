@@ -57,7 +57,7 @@ class Listening:
     after_question: Patience = Patience(least_ms=224, most_ms=2000)
     after_time: Patience = Patience(least_ms=500, most_ms=4000)
     silence_ms: int = 700
-    interrupt_ms: int = 500
+    interrupt_ms: int = 600
     longest_s: float = 120.0
     preroll_ms: int = 300
     speech_from: float = 0.5

@@ -39,6 +39,11 @@ _TRAILS_OFF = re.compile(
     r"|嗯|呃|那个|这个|就是|然后|还有|和|跟|或者|但是|可是|不过|因为|所以|如果|的时候|是|在|给|把|用|"
     r"一个|一家|一些|几个|请|叫|要|我|你|他|她)\W*$"
 )
+_HALF = re.compile(
+    r"^(?:if|since|after|before|once|while|although|because|unless"
+    r"|when(?! (?:is|are|was|were|do|does|did|can|could|will|would|should))) [^,;]*$"
+    r"|^(?:如果|要是|因为|虽然|既然|等)[^，；]*$|(?:的时候|的话|以后|之后|以前|之前)$",
+)
 _TIME = re.compile(
     r"take your time|no (?:rush|hurry)|whenever you(?:'re| are) ready"
     r"|(?:let me know|tell me|say so) (?:when|once) you|think (?:it over|about it)"
@@ -70,8 +75,9 @@ def meaning(text: str) -> Meaning:
 
 
 def trails_off(text: str) -> bool:
-    """Whether nobody would end a turn with these last words: "and", "um", "那个"."""
-    return bool(_TRAILS_OFF.search(text.lower()))
+    """Whether nobody would end a turn with these words: "… and", "um", "那个", "if I do that"."""
+    sentence = re.split(r"[.!?。！？]\s*(?=\w)", text.strip().lower())[-1].rstrip(" .,…。，")
+    return bool(_TRAILS_OFF.search(sentence) or _HALF.search(sentence))
 
 
 def asked_by(text: str) -> Asked | None:

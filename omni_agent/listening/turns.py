@@ -23,7 +23,10 @@ _DUE_AFTER = 2
 _UNKNOWN = 0.5  # how likely a turn is over where nobody can judge
 _TRAILING_OFF = 0.05
 _WENT_ON_AT_ONCE = 0.8  # probability of speech with which one window is enough to go on
-_OVER, _SHARE = (0.2, 0.6, 0.85, 0.93, 0.955), (1.0, 0.8, 0.5, 0.25, 0.0)
+_NEW_PHRASE = 10
+"""Silent windows after which the judge hears what follows by itself. With the "um" before a pause
+still in its ears, it takes the very end of the turn for another hesitation."""
+_OVER, _SHARE = (0.2, 0.6, 0.8, 0.9), (1.0, 0.8, 0.4, 0.0)
 """By how likely the turn is over: the share of the way from the least to the most patience."""
 
 
@@ -37,6 +40,7 @@ class Turn:
         self.is_over = False
         self._settings = settings
         self._heard = heard
+        self._phrase_from = start_ms
         self._spoke_until = window.end_ms
         self._silent = self._resumed = 0
         self._is_paused = self._trails_off = False
@@ -45,7 +49,7 @@ class Turn:
         self._answers: list[float] = []
 
     async def hear(self, window: Window, senses: Senses) -> list[Heed]:
-        """Raises GenerationError where the judge broke down; the turn goes on without it."""
+        """Raises GenerationError where the judge broke down; the call goes on without it."""
         if window.speech:
             heeds = self._speech(window)
         else:
@@ -76,8 +80,11 @@ class Turn:
             if self._resumed < 2 and window.probability < _WENT_ON_AT_ONCE:
                 return []  # a click does not end a pause
         went_on: list[Heed] = []
+        since = window.end_ms - self._resumed * WINDOW_MS
         if self._is_paused:
-            went_on = [WentOn(window.end_ms - self._resumed * WINDOW_MS)]
+            went_on = [WentOn(since)]
+        if self._silent >= _NEW_PHRASE:
+            self._phrase_from = since
         self._spoke_until = window.end_ms
         self._forget_pause()
         return went_on
@@ -85,7 +92,7 @@ class Turn:
     async def _silence(self, window: Window, senses: Senses) -> list[Heed]:
         if senses.can_judge and self._settings.judge == "smart-turn":
             self._ask(senses)
-            heeds = await self._take_answers()
+            heeds = await self._take_answers(senses)
         else:
             is_due = not self._is_paused and self._silent >= _ASKED_AT[0] + _DUE_AFTER
             heeds = self._tell(_UNKNOWN) if is_due else []
@@ -99,16 +106,17 @@ class Turn:
             self._questions.append((due, senses.ask(self._sound())))
             self._asked += 1
 
-    async def _take_answers(self) -> list[Heed]:
+    async def _take_answers(self, senses: Senses) -> list[Heed]:
         heeds: list[Heed] = []
         while self._questions and self._silent >= self._questions[0][0]:
             _, answer = self._questions.popleft()
             try:
                 self._answers.append(await asyncio.wrap_future(answer))
             except Exception as error:
-                self._answers.append(_UNKNOWN)
+                self._questions.clear()
+                senses.give_up_judging()
                 raise GenerationError(
-                    f"the judge of turns broke down; this pause counts as unclear: {error}"
+                    f"Smart Turn broke down, so that silence alone ends turns from now on: {error}"
                 ) from error
             heeds += self._tell(self._over())
         return heeds
@@ -134,9 +142,9 @@ class Turn:
         return _wait(self._over(), patience)
 
     def _sound(self) -> np.ndarray:
-        """The turn so far, with what came right before it."""
+        """The phrase so far, with what came right before it."""
         length = len(self._heard)
-        ms = self._spoke_until + self._silent * WINDOW_MS - self.start_ms
+        ms = self._spoke_until + self._silent * WINDOW_MS - self._phrase_from
         windows = math.ceil((ms + self._settings.preroll_ms) / WINDOW_MS)
         recent = list(self._heard)[max(0, length - windows) :]
         return np.concatenate(recent)
