@@ -77,7 +77,7 @@ class Answering:
         self.unasked = unasked
         self.alive_at = clock.monotonic()  # of the last event
         self.cut: Played | None = None
-        self.heard = Heard("", played_ms=0)  # of the reply, once it was cut short
+        self.heard: Heard | None = None  # of the reply, once it was cut short
         self.spoken: SpokenMap | None = None
         self.certain = asyncio.Event()
         self._clock = clock
@@ -98,7 +98,7 @@ class Answering:
         self._tool_seconds = 0.0
         if certain:
             self.certain.set()
-        self._task = asyncio.create_task(self._read(begin(self._audience, self.certain)))
+        self._task = asyncio.create_task(self._read(begin(self.audience, self.certain)))
         self._task.add_done_callback(lambda task: ended(self, _error_of(task)))
 
     @property
@@ -138,7 +138,8 @@ class Answering:
             t=self._clock.monotonic(),
         )
 
-    def _audience(self, text: str) -> Heard:
+    def audience(self, text: str) -> Heard:
+        """What is or will be heard of a reply that ends with this text."""
         if self.cut is not None:
             heard = self.cut.of(text) if self.spoken is not None else Heard(text, played_ms=0)
         else:  # it broke off by itself, and what was made will sound

@@ -234,7 +234,12 @@ class Speaking:
         if not answer.first_heard and not answer.acted and answer.unasked is None:
             answer.certain.clear()  # what the user goes on to say belongs to what was said before
         await answer.cancel()
-        return self._was_cut(answer, answer.heard)
+        heard, past = answer.heard, self._conversation.past
+        if heard is None:  # it was at its end, too late to cut itself
+            heard = answer.audience(answer.text)
+            if past and past[-1].turn == answer.number:
+                await self._conversation.heard_only(heard)
+        return self._was_cut(answer, heard)
 
     async def make_way(self) -> None:
         """For something typed. A distant player that has the whole reply plays it to its end."""
