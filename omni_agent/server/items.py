@@ -52,7 +52,7 @@ class Item:
         """Its words: typed, transcribed, said, or given by a tool."""
         parts = self.body.get("content") or ()
         words = [part.get("text") or part.get("transcript") or "" for part in parts]
-        return " ".join([*filter(None, words), *filter(None, [self.body.get("output")])])
+        return " ".join(filter(None, [*map(str.strip, words), self.body.get("output")]))
 
 
 def said(item: Item) -> dict[str, Any]:
@@ -62,9 +62,13 @@ def said(item: Item) -> dict[str, Any]:
 
 
 def say_heard(item: Item, words: str) -> None:
-    """Of an assistant's message only `words` were heard; that is what it says from now on."""
+    """Of an assistant's message only `words` were heard; that is what it says from now on.
+
+    Where nothing was, that is a blank: an empty transcript is taken by openai-agents for one that
+    is not known, and all of the message for heard.
+    """
     part = said(item)
-    part["transcript" if part["type"] == "output_audio" else "text"] = words
+    part["transcript" if part["type"] == "output_audio" else "text"] = words or " "
 
 
 def spoken_by_user(transcript: str | None = None) -> dict[str, Any]:
