@@ -7,9 +7,9 @@ verbs by keeping messages.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from omni_agent.events import AudioDelta, TextDelta, Usage
 from omni_agent.media import Audio
@@ -52,7 +52,9 @@ class ResponseOptions:
     """How to answer. `say` fixes the words: they are spoken as they are, in the session's voice.
 
     `keep=False` leaves what is said out of the context (fillers). `tools` is "auto" or "none".
-    `language` None means: the language of the question.
+    `language` None means: the language of the question. `schema`: the reply is JSON that fits this
+    JSON Schema, and nothing else; no tool is called, nothing is spoken. A reply that ends with
+    "length" broke off. Raises GenerationError where the model could not.
     """
 
     speak: bool = True
@@ -63,6 +65,7 @@ class ResponseOptions:
     max_tokens: int = 256
     temperature: float = 0.0
     seed: int | None = None
+    schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from omni_agent.model.compact.open_input import Begun, OpenInput
 from omni_agent.model.compact.prompt import CALL_FROM, WORDS, Prompt, Turn, probability_of_call
 from omni_agent.model.compact.sight import Sight
 from omni_agent.model.compact.speech import Speech
+from omni_agent.model.compact.structured import structured
 from omni_agent.model.compact.thinker import Completed, Sampling, Thinker
 from omni_agent.model.earlier import EarlierTurn, last_call
 from omni_agent.model.tool_gate import ToolGate, Words
@@ -159,6 +160,8 @@ class CompactSession:
         found = _Found()
         if options.say is not None:
             pieces: AsyncGenerator[str, None] = _one(options.say)
+        elif options.schema is not None:
+            pieces = self._spell_out(turn, options, found)
         else:
             pieces = self._think(turn, options, found)
         try:
@@ -334,13 +337,26 @@ class CompactSession:
                         yield piece
         yield Completed(done.reason, _since(first.usage, done.usage))
 
+    async def _spell_out(
+        self, turn: Turn, options: ResponseOptions, found: _Found
+    ) -> AsyncGenerator[str, None]:
+        """JSON that fits the schema; no part of it is taken for a call."""
+        prompt = self._prompt.render([*self._past, turn])
+        thinker, slot = self._organs.thinker, await self._slot()
+        async with aclosing(structured(thinker, prompt, slot=slot, options=options)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Completed):
+                    found.reason, found.usage = piece.reason, piece.usage
+                else:
+                    yield piece
+
     async def _slot(self) -> int:
         return await self._organs.thinker.open_slot(self._id, self._prompt.fixed)
 
     def _voiced(
         self, pieces: AsyncGenerator[str, None], language: Language, options: ResponseOptions
     ) -> AsyncGenerator[ModelEvent, None]:
-        if options.speak:
+        if options.speak and options.schema is None:
             return self._speaker.speak(pieces, language)
         return self._written(pieces)
 

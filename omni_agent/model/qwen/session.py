@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import TypeVar, assert_never
 
 from omni_agent.clock import Clock
@@ -19,6 +19,7 @@ from omni_agent.model.compact.language import language_of
 from omni_agent.model.qwen.dialogue import Dialogue
 from omni_agent.model.qwen.speech import ReplyPiece, Said, Sounded
 from omni_agent.model.qwen.token2wav import SAMPLE_RATE
+from omni_agent.model.structured import asked_in_words
 
 logger = logging.getLogger("omni_agent.model")
 
@@ -64,6 +65,11 @@ class QwenSession:
         return Transcript(text, language_of(text) or "en") if text else None
 
     async def respond(self, options: ResponseOptions) -> AsyncGenerator[ModelEvent, None]:
+        if options.schema is not None:
+            async with aclosing(asked_in_words(self, options, self._clock)) as events:
+                async for event in events:
+                    yield event
+            return
         ending: Future[Usage] | None = None
         self._written_down = True
         try:
