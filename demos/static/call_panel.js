@@ -37,7 +37,9 @@ export function mount(root, { offer, server }) {
   });
 
   async function begin() {
-    if (await tabs.elsewhere()) {
+    // While the click is fresh: some browsers let nothing sound later on.
+    const [elsewhere] = await Promise.all([tabs.elsewhere(), call.playback.open()]);
+    if (elsewhere) {
       stage.notice('tab', { says: 'notice.elsewhere', action: { says: 'notice.takeOver', run: start } });
       return;
     }
@@ -52,7 +54,7 @@ export function mount(root, { offer, server }) {
     latency.clear();
     stage.quick(null);
     stage.element.scrollIntoView({ block: 'nearest' });
-    await locate();
+    locate();
     const { agent, model, voice, language, turns, microphone, speaker } = choices.now;
     await call.start({ agent, model, voice, language, microphone, speaker, hold: turns === 'hold' });
   }

@@ -9,7 +9,7 @@ const CHANGED = 5; // of 255, mean over the thumbnail
 const AT_LEAST_EVERY = 8000; // ms; a still picture is shown again
 
 /** Milliseconds between two looks. */
-export const PACE = { speech: 500, quiet: 2500 };
+const PACE = { speech: 500, quiet: 2500 };
 
 /**
  * One source, "camera" or "screen". `on.frame(dataUrl, source)` for each picture that is worth

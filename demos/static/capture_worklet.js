@@ -3,7 +3,7 @@
 // Messages out: {pcm: ArrayBuffer of Int16 little-endian, level: RMS 0 … 1}.
 
 export const RATE = 24000;
-export const BLOCK = 480; // samples, 20 ms
+const BLOCK = 480; // samples, 20 ms
 
 const ZEROS = 24; // zero crossings of the sinc on each side
 

@@ -101,7 +101,7 @@ function isFinal(code, reason) {
   return ended || reason === 'idle' || reason === 'too long';
 }
 
-export function toBase64(buffer) {
+function toBase64(buffer) {
   const bytes = new Uint8Array(buffer);
   let text = '';
   for (let i = 0; i < bytes.length; i += 0x8000) {

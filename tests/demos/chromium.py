@@ -47,17 +47,21 @@ class Browsers:
         microphone: Path | None = None,
         camera: Path | None = None,
         allow: bool = True,
+        share: bool = False,
         **options: Any,
     ) -> Any:
         """`microphone`: a WAV that plays once from when it is opened. `camera`: an MJPEG or Y4M.
 
-        `allow`: both are granted without a question; else the question is answered with no.
+        `allow`: both are granted without a question; else the question is answered with no. `share`:
+        who is asked for a screen gives one.
         """
         flags = []
         if microphone is not None:
             flags.append(f"--use-file-for-fake-audio-capture={microphone}%noloop")
         if camera is not None:
             flags.append(f"--use-file-for-fake-video-capture={camera}")
+        if share:
+            flags.append("--use-fake-ui-for-media-stream")
         key = tuple(flags)
         if key not in self._running:
             self._running[key] = self._playwright.chromium.launch(

@@ -250,6 +250,41 @@ def test_a_camera_that_is_refused_is_explained(open_page: Open, server: Scripted
     assert "may not use the camera" in notice.inner_text()
 
 
+def test_the_screen_is_a_second_source(open_page: Open, server: ScriptedServer) -> None:
+    page = open_page(share=True).call()
+    page.page.get_by_role("button", name="Share the screen").click()
+    page.page.wait_for_selector(".eye[data-source='screen'].saw")
+    part = server.got_of("conversation.item.create")[0]["item"]["content"][0]
+    assert (part["detail"], part["omni_source"]) == ("low", "screen")
+    page.page.get_by_role("button", name="Stop sharing the screen").click()
+    page.page.wait_for_selector(".eye", state="detached")
+
+
+def test_another_microphone_can_be_chosen_in_the_call(
+    open_page: Open, server: ScriptedServer
+) -> None:
+    page = open_page().call()
+    page.page.locator(".dock").get_by_role("button", name="Devices and turns").click()
+    choice = page.page.locator("dialog[open] select[name='microphone']")
+    names = choice.locator("option").all_inner_texts()
+    assert len(names) > 1, names
+    page.page.evaluate(
+        """() => {
+          const { mediaDevices } = navigator;
+          const open = mediaDevices.getUserMedia.bind(mediaDevices);
+          mediaDevices.getUserMedia = wish => (window.wished = wish, open(wish));
+        }"""
+    )
+    choice.select_option(index=1)
+    page.page.wait_for_function("window.wished !== undefined")
+    wished = page.page.evaluate("window.wished.audio")
+    assert wished["deviceId"] == {"exact": choice.input_value()}
+    assert wished["echoCancellation"] is True
+    assert wished["noiseSuppression"] is True
+    server.got.clear()
+    until(lambda: bool(server.got_of("sound")))
+
+
 def test_a_picture_is_sent_with_words(
     open_page: Open, server: ScriptedServer, tmp_path: Any
 ) -> None:

@@ -18,11 +18,17 @@ Open = Callable[..., DemoPage]
 EVIL = '<img src=x onerror="window.pwned=1"> is what she said'
 
 
+def empty(memory: Any) -> None:
+    while rows := memory.list(limit=100):
+        memory.forget(*(row.id for row in rows))
+
+
 @pytest.fixture
 def memory(demo: Any) -> Iterator[Any]:
     """Two facts, one of them past, and a turn of which one half is a request."""
     now = datetime.now(UTC)
     kept = demo.memory
+    empty(kept)
     lives = {"subject": "Mika", "predicate": "lives in"}
     kept.remember("Mika lives in Espoo", **lives, object="Espoo", valid_from=now - timedelta(9))
     kept.remember("Mika lives in Turku", **lives, object="Turku", valid_from=now - timedelta(2))
@@ -38,8 +44,7 @@ def memory(demo: Any) -> Iterator[Any]:
         )
     )
     yield kept
-    while rows := kept.list(limit=100):
-        kept.forget(*(row.id for row in rows))
+    empty(kept)
 
 
 def rows(page: DemoPage) -> list[str]:
