@@ -125,8 +125,8 @@ class Identities:
 
     def everybody(self) -> tuple[str, ...]:
         """The ids that stand for people, in the order in which they were first met."""
-        first = {g[0].id: min(r.first_seen for r in g) for g in self._groups.values()}
-        return tuple(sorted(first, key=lambda id: (first[id], id)))
+        first = {self._groups[id][0].id: self._groups[id] for id in self.rows}
+        return tuple(sorted(first, key=lambda id: min(r.first_seen for r in first[id])))
 
     def log_odds(self, voice: str, face: str) -> float:
         """All evidence that this voice and this face are one person; `LIMIT` for one and the same.
@@ -184,7 +184,10 @@ def _lead(value: float, values: Sequence[float]) -> float:
 
 def read_identities(fetch: Fetch) -> Identities:
     """`fetch`: runs a query and gives all its rows."""
-    rows = fetch("SELECT id, name, consent, first_seen, last_seen, merged_into, call FROM people")
+    rows = fetch(
+        "SELECT id, name, consent, first_seen, last_seen, merged_into, call FROM people "
+        "ORDER BY rowid"
+    )
     evidence = fetch("SELECT voice_person, face_person, log_odds FROM evidence ORDER BY at, id")
     prints = fetch("SELECT DISTINCT person, kind FROM prints")
     return Identities((PersonRow(*r) for r in rows), evidence, prints)

@@ -26,6 +26,9 @@ from omni_agent.memory.values import Vectors, to_time
 
 MOST = 10
 """Prints of one kind and model that are kept of a person."""
+ALIKE = 0.9
+"""The cosine from which two views of a face show the same: the better one stays. (Of a voice, more
+of the same makes the pooled print surer.)"""
 _ENOUGH_SECONDS = 10.0  # of speech; more of it makes a print no better
 _COLUMNS = "id, person, kind, model, quality, seconds, at, call, picture"
 
@@ -69,8 +72,10 @@ class Prints:
         those = [*map(_kept, rows), new]
         vectors = [*(self._opened(r[-1], r[0]) for r in rows), vector]
         losing: list[KeptPrint] = []
-        while len(those) > MOST:
-            least = least_telling(np.stack(vectors), [worth(p) for p in those])
+        while len(those) > 1:
+            least, told = least_telling(np.stack(vectors), [worth(p) for p in those])
+            if len(those) <= MOST and not (new.kind == "face" and told >= ALIKE):
+                break
             losing.append(those.pop(least))
             vectors.pop(least)
         if new not in losing:
@@ -132,14 +137,16 @@ def worth(print: KeptPrint) -> float:
     return print.quality * min(1.0, print.seconds / _ENOUGH_SECONDS)
 
 
-def least_telling(vectors: Vectors, worths: Sequence[float]) -> int:
-    """Which of these prints [n, dim] can best be spared: poor, or like a better one."""
+def least_telling(vectors: Vectors, worths: Sequence[float]) -> tuple[int, float]:
+    """Which of these prints [n, dim] can best be spared – poor, or like a better one – and its
+    cosine to the nearest better one."""
     order = np.argsort(-np.array(worths), kind="stable")
     cosines = vectors @ vectors.T
-    value = np.array(worths, np.float32)
+    told = np.array([-1.0] * len(worths))
     for place, i in enumerate(order[1:], start=1):
-        value[i] *= 1.0 - max(0.0, float(cosines[i, order[:place]].max()))
-    return int(value.argmin())
+        told[i] = cosines[i, order[:place]].max()
+    least = int((np.array(worths) * (1.0 - np.maximum(told, 0.0))).argmin())
+    return least, float(told[least])
 
 
 def checked(vector: Vectors, printer: Printer) -> Vectors:
