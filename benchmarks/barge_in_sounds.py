@@ -40,7 +40,9 @@ _NAMES = {
     "recordings": "real readers",
     "short": "yeah, okay, 对, 好",
     "hum": "mm-hm, hm (mouth shut)",
+    "fillers": "the last three together",
     "uh_huh": "uh-huh, 嗯",
+    "uh_huh_twice": "uh-huh uh-huh, 嗯嗯",
 }
 
 
@@ -63,9 +65,8 @@ async def main() -> None:
     for sound in sounds:
         for samples in rooms(sound):
             found[sound.kind].append(await listened(samples))
-    fillers = found["hum"] + found["uh_huh"]
+    found["fillers"] = found["hum"] + found["uh_huh"] + found["uh_huh_twice"]
     rows = [row(_NAMES.get(kind, kind), heard) for kind, heard in found.items()]
-    rows.insert(0, row("all fillers", fillers))
     report("barge_in_sounds" + ("_fit" if options.fit else ""), rows)
 
 

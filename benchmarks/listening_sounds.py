@@ -342,7 +342,8 @@ def interruptions(split: Split, *, noises: int = 40) -> list[Sound]:
     listed = tomllib.loads(file.read_text("utf-8"))[split]
     with_espeak = shutil.which("espeak-ng") is not None
     sounds = []
-    for kind, times in (("words", 2), ("short", 3), ("uh_huh", 8)):
+    kinds = (("words", 2), ("short", 3), ("uh_huh", 8), ("uh_huh_twice", 8))
+    for kind, times in kinds:
         for language in ("en", "zh"):
             texts = listed[f"{kind}_{language}"]
             voices, robots = VOICES[split, language], ESPEAK[split, language]

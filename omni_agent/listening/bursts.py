@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import assert_never
 
 import numpy as np
 
@@ -19,7 +20,7 @@ _SHORT_GONE = 10  # and one that was words
 _FEWEST = 3  # windows that have to be heard before words are likely,
 _LIKELY_FIRST, _LIKELY = 0.5, 0.2  # and the log odds they need then, and later
 _CLEAR = 2.0  # log odds that words reach somewhere, and an "uh-huh" seldom
-_HUMMING = 40  # windows after which the reply need not be softer for a hum
+_HUMMING = 40  # windows of what is not clearly words that need not hold the reply back longer
 _FRESH = 8  # windows of speech after a word of assent that may be likely again
 
 
@@ -34,13 +35,13 @@ class Burst:
         self.start_ms = first.start_ms
         self.end_ms = first.end_ms
         self.is_over = False
-        self._cuts_in = first.speaking
         self._needed = round(settings.interrupt_ms / WINDOW_MS)
-        self._onset = Onset(before) if self._cuts_in else None
+        self._onset = Onset(before) if first.speaking else None
         self._spoken = self._silent = 0
         self._worded: deque[bool] = deque(maxlen=max(1, self._needed))
         self._best = 0.0
-        self._is_likely = self._is_let_go = False
+        self._is_held = True  # the reply is lowered or silent because of this
+        self._is_likely = self._was_long = False
         self._not_before = 0
 
     def begin(self, first: Window) -> list[Heed]:
@@ -62,13 +63,17 @@ class Burst:
         match meaning:
             case "cuts in":
                 return self._sure()
-            case "follows" if self._onset is not None:
+            case "follows":
+                if self._onset is None:  # an answer
+                    return []
                 self._is_likely = False
                 self._not_before, self._spoken, self._best = _FRESH, 0, 0.0
                 self._worded.clear()
                 return self._let_go()
-            case _:
+            case "unclear":
                 return []
+            case _:
+                assert_never(meaning)
 
     def _plain(self) -> list[Heed]:
         if self._spoken >= _SPEECH:
@@ -82,20 +87,25 @@ class Burst:
             score = onset.score()
             self._worded.append(score > 0)
             self._best = max(self._best, score)
-            wanted = _LIKELY_FIRST if self._spoken == _FEWEST else _LIKELY
             heard_enough = self._spoken >= max(_FEWEST, self._not_before)
-            if not self._is_likely and heard_enough and score >= wanted:
-                self._is_likely = True
+            if not self._is_likely and heard_enough and score >= self._wanted():
+                self._is_likely = self._is_held = True
                 heeds.append(SpeechLikely(self.start_ms))
             if self._is_likely and self._is_clear():
                 return [*heeds, *self._sure()]
             if self._spoken == _HUMMING:
-                self._is_likely = False
+                self._is_likely, self._was_long = False, True
                 heeds += self._let_go()
         elif self._silent >= (_SHORT_GONE if self._is_likely else _GONE):
             # The agent has finished meanwhile: a short word is an answer to it.
             return self._sure() if self._is_likely and not window.speaking else self._gone()
         return heeds
+
+    def _wanted(self) -> float:
+        """The log odds from which words are likely."""
+        if self._was_long:
+            return _CLEAR
+        return _LIKELY_FIRST if self._spoken == _FEWEST else _LIKELY
 
     def _is_clear(self) -> bool:
         if not self._needed:
@@ -113,7 +123,7 @@ class Burst:
 
     def _let_go(self) -> list[Heed]:
         """The reply may go on, though the sound may last."""
-        if self._is_let_go and not self._is_likely:
+        if not self._is_held:
             return []
-        self._is_let_go = True
+        self._is_held = False
         return [SpeechGone(self.end_ms)]

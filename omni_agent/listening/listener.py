@@ -98,15 +98,15 @@ class TurnListener:
                 turn.heard_words(trails_off(text))
                 return []
             case Burst() as burst:
-                return self._after(burst, burst.means(meaning(text)), self._last_window())
+                return self._after(burst, burst.means(meaning(text)))
             case None:
                 if self._gone is None or self._count - self._gone[0] > _LATE_WORDS:
                     return []
                 if meaning(text) != "cuts in":
                     return []
-                start_ms = self._gone[1].start_ms
-                self._stage = self._turn(start_ms, self._last_window())
-                return [SpeechSure(start_ms)]
+                burst = self._gone[1]
+                self._begin_turn(burst)
+                return [SpeechSure(burst.start_ms)]
 
     def commit(self) -> list[Heed]:
         """The turn is over now, because the user says so.
@@ -119,7 +119,7 @@ class TurnListener:
             case Turn():
                 heeds = stage.end(now)
             case Burst():
-                heeds = [SpeechSure(stage.start_ms), TurnOver(now, 0)]
+                heeds = [SpeechSure(stage.start_ms), TurnOver(stage.end_ms, now - stage.end_ms)]
             case None:
                 if self.settings.turns == "push-to-talk" and now > self._unsaid_from:
                     heeds = [SpeechSure(self._unsaid_from), TurnOver(now, 0)]
@@ -154,26 +154,24 @@ class TurnListener:
                     return []
                 before = list(self._heard)[-1 - _BEFORE : -1]
                 burst = self._stage = Burst(window, before, settings)
-                return self._after(burst, burst.begin(window), window)
+                return self._after(burst, burst.begin(window))
             case Burst() as burst:
-                return self._after(burst, burst.hear(window), window)
+                return self._after(burst, burst.hear(window))
             case Turn() as turn:
                 heeds = await turn.hear(window, senses)
                 if turn.is_over:
                     self._stage, self._unsaid_from = None, self.now_ms
                 return heeds
 
-    def _after(self, burst: Burst, heeds: list[Heed], window: Window) -> list[Heed]:
+    def _after(self, burst: Burst, heeds: list[Heed]) -> list[Heed]:
         """Where a burst leads to."""
         if burst.is_over:
-            is_turn = isinstance(heeds[-1] if heeds else None, SpeechSure)
-            self._stage = self._turn(burst.start_ms, window) if is_turn else None
-            self._gone = None if is_turn else (self._count, burst)
+            if isinstance(heeds[-1] if heeds else None, SpeechSure):
+                self._begin_turn(burst)
+            else:
+                self._stage, self._gone = None, (self._count, burst)
         return heeds
 
-    def _turn(self, start_ms: int, window: Window) -> Turn:
+    def _begin_turn(self, burst: Burst) -> None:
         self._gone = None
-        return Turn(start_ms, window, self._heard, self.settings)
-
-    def _last_window(self) -> Window:
-        return Window(self._count - 1, self._heard[-1], 0.0, self._is_speech, False, None)
+        self._stage = Turn(burst.start_ms, burst.end_ms, self.now_ms, self._heard, self.settings)

@@ -31,18 +31,25 @@ _OVER, _SHARE = (0.2, 0.6, 0.8, 0.9), (1.0, 0.8, 0.4, 0.0)
 
 
 class Turn:
-    """`start_ms`: its first sign. `heard`: the last seconds of windows, kept by the listener."""
+    """`start_ms`: its first sign; `spoke_until_ms`: its last so far. `heard`: the last seconds of
+    windows, kept by the listener; the last of them ends at `now_ms`."""
 
     def __init__(
-        self, start_ms: int, window: Window, heard: deque[np.ndarray], settings: Listening
+        self,
+        start_ms: int,
+        spoke_until_ms: int,
+        now_ms: int,
+        heard: deque[np.ndarray],
+        settings: Listening,
     ) -> None:
         self.start_ms = start_ms
         self.is_over = False
         self._settings = settings
         self._heard = heard
         self._phrase_from = start_ms
-        self._spoke_until = window.end_ms
-        self._silent = self._resumed = 0
+        self._spoke_until = spoke_until_ms
+        self._silent = (now_ms - spoke_until_ms) // WINDOW_MS
+        self._resumed = 0
         self._is_paused = self._trails_off = False
         self._questions: deque[tuple[int, Future[float]]] = deque()  # by when each is due
         self._asked = 0

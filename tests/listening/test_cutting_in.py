@@ -72,6 +72,7 @@ async def test_a_short_word_as_the_agent_finishes_is_an_answer_to_it():
     heeds = await heard(ear, sound(("silence", 40)), speaking=False)
     assert names(heeds) == ["SpeechSure", "Paused", "Paused", "TurnOver"]
     assert heeds[0] == SpeechSure(640)
+    assert heeds[-1].at_ms == 640 + 9 * 32
 
 
 async def test_a_hum_is_an_answer_while_the_agent_is_silent():
@@ -112,6 +113,15 @@ async def test_yeah_lets_the_reply_go_on_as_soon_as_it_is_understood(words):
     await heard(ear, sound(QUIET, ("speech", 9)), speaking=True)
     assert names(ear.heard_words(words)) == ["SpeechGone"]
     assert await heard(ear, sound(("silence", 30)), speaking=True) == []
+
+
+async def test_what_is_never_clearly_words_does_not_silence_the_reply_for_good():
+    ear = listener()
+    await heard(ear, sound(QUIET, ("speech", 9)), speaking=True)
+    ear.heard_words("Yeah")
+    await heard(ear, sound(("speech", 9)), speaking=True)
+    heeds = await heard(ear, murmur(80), speaking=True)
+    assert names(heeds) == ["SpeechGone"]
 
 
 async def test_yeah_but_interrupts_in_the_end():
