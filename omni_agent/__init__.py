@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from omni_agent.agent import Agent as Agent
     from omni_agent.agents.kitchen import kitchen as kitchen
     from omni_agent.agents.street_guide import street_guide as street_guide
-    from omni_agent.conversation import Conversation as Conversation
     from omni_agent.errors import OmniAgentError as OmniAgentError
     from omni_agent.errors import ToolError as ToolError
     from omni_agent.events import AudioDelta as AudioDelta
@@ -18,12 +17,13 @@ if TYPE_CHECKING:
     from omni_agent.events import ToolFinished as ToolFinished
     from omni_agent.events import ToolStarted as ToolStarted
     from omni_agent.events import TurnFinished as TurnFinished
+    from omni_agent.events import UserTranscript as UserTranscript
+    from omni_agent.live import LiveCall as LiveCall
     from omni_agent.media import Audio as Audio
     from omni_agent.media import Image as Image
     from omni_agent.media import VideoFrame as VideoFrame
     from omni_agent.memory.memory import Memory as Memory
     from omni_agent.messages import Exchange as Exchange
-    from omni_agent.messages import Text as Text
     from omni_agent.model.select import open_model as open_model
     from omni_agent.tools.base import Position as Position
     from omni_agent.tools.base import Say as Say
@@ -36,16 +36,15 @@ _WHERE = {
     "Agent": "agent",
     "Audio": "media",
     "AudioDelta": "events",
-    "Conversation": "conversation",
     "Event": "events",
     "Exchange": "messages",
     "Image": "media",
+    "LiveCall": "live",
     "Memory": "memory.memory",
     "OmniAgentError": "errors",
     "Position": "tools.base",
     "Reply": "events",
     "Say": "tools.base",
-    "Text": "messages",
     "TextDelta": "events",
     "Tool": "tools.base",
     "ToolContext": "tools.base",
@@ -53,6 +52,7 @@ _WHERE = {
     "ToolFinished": "events",
     "ToolStarted": "events",
     "TurnFinished": "events",
+    "UserTranscript": "events",
     "VideoFrame": "media",
     "kitchen": "agents.kitchen",
     "open_model": "model.select",
