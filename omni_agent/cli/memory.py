@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from omni_agent.memory import Memory
+from omni_agent.cli import people
+from omni_agent.cli.memory_folder import AsJson, Folder, chosen_folder, open_memory, print_json
 
 app = typer.Typer(
     help="See, search, forget and repair what the agents remember.",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
+app.add_typer(people.app, name="people")
 
-Folder = Annotated[
-    Path | None,
-    typer.Option(help="The memory folder; by default OMNI_AGENT_MEMORY_DIR, or the user's own."),
-]
 Kind = Annotated[
     str | None, typer.Option(help="Only this kind: [b]episode[/b] (said), [b]fact[/b] …")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON Lines instead of a table.")]
 
 
 @app.command("list")
@@ -38,15 +33,15 @@ def list_memories(
     folder: Folder = None,
 ) -> None:
     """Show memories, newest first; a fact that no longer holds says until when it did."""
-    with _memory(folder) as memory:
+    with open_memory(folder) as memory:
         rows = [asdict(m) for m in memory.list(kind, limit, offset)]
         total = memory.count(kind)
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     _print_table(rows, ("id", "kind", "when", "who", "text"))
     shown = f"{offset + 1}–{offset + len(rows)} of {total}" if rows else f"none of {total}"
-    typer.echo(f"{shown} in {_folder(folder)}")
+    typer.echo(f"{shown} in {chosen_folder(folder)}")
 
 
 @app.command()
@@ -64,7 +59,7 @@ def search(
     """Ask the memory as an agent would, by words and by meaning."""
     from omni_agent.memory.recall import MIN_SCORE
 
-    with _memory(folder) as memory:
+    with open_memory(folder) as memory:
         memory.flush()
         found = memory.recall(
             question,
@@ -75,7 +70,7 @@ def search(
         notes = memory.notes
     rows = [{**asdict(m), "recorded_at": m.at} for m in found]
     if as_json:
-        _print_json(rows)
+        print_json(rows)
     elif rows:
         _print_table(rows, ("score", "id", "kind", "when", "who", "text"))
     else:
@@ -87,7 +82,10 @@ def search(
 @app.command()
 def forget(
     what: Annotated[
-        list[str], typer.Argument(help="Ids, as `list` shows them – or words, with --matching.")
+        list[str],
+        typer.Argument(
+            help="Ids, as `list` shows them; the name of a person; or words, with --matching."
+        ),
     ],
     matching: Annotated[
         bool,
@@ -98,16 +96,21 @@ def forget(
 ) -> None:
     """Delete memories for good: no byte of them stays in the folder.
 
-    Something said takes its whole turn with it, and the facts that were drawn from it.
+    Something said takes its whole turn with it, and the facts that were drawn from it. A person
+    takes all of theirs along: see `omni-agent memory people forget`.
     """
-    with _memory(folder) as memory:
+    with open_memory(folder) as memory:
+        if not matching and (someone := people.whom(memory, " ".join(what))):
+            people.forget_one(memory, someone, yes=yes)
+            return
         if matching:
             doomed = memory.find(" ".join(what))
         else:
             doomed = tuple(memory.get(*what).values())
             if unknown := [i for i in what if i not in {m.id for m in doomed}]:
                 raise typer.BadParameter(
-                    f"no memory has the id {', '.join(unknown)}. See: omni-agent memory list"
+                    f"no memory has the id {', '.join(unknown)}, and nobody this name. "
+                    "See: omni-agent memory list, omni-agent memory people list"
                 )
         if not doomed and not matching:
             return
@@ -125,7 +128,7 @@ def rebuild(folder: Folder = None) -> None:
     from rich.console import Console
     from rich.progress import Progress
 
-    with _memory(folder) as memory, Progress(console=Console(stderr=True)) as bars:
+    with open_memory(folder) as memory, Progress(console=Console(stderr=True)) as bars:
         task = bars.add_task("memories", total=None)
         memory.rebuild(lambda done, total: bars.update(task, completed=done, total=total))
         count, notes = memory.count(), memory.notes
@@ -140,31 +143,14 @@ def export(
     folder: Folder = None,
 ) -> None:
     """Write everything that is remembered into one readable file."""
-    with _memory(folder) as memory:
+    with open_memory(folder) as memory:
         typer.echo(memory.export(path))
 
 
 @app.command()
 def where(folder: Folder = None) -> None:
     """Print the memory folder."""
-    typer.echo(_folder(folder))
-
-
-def _folder(folder: Path | None) -> Path:
-    from omni_agent.settings import load_settings
-
-    return folder or load_settings().memory_dir
-
-
-def _memory(folder: Path | None) -> Memory:
-    from omni_agent.memory import Memory
-
-    return Memory(_folder(folder))
-
-
-def _print_json(rows: Iterable[dict[str, Any]]) -> None:
-    for row in rows:
-        typer.echo(json.dumps(row, ensure_ascii=False, default=lambda at: at.isoformat()))
+    typer.echo(chosen_folder(folder))
 
 
 def _print_table(rows: Iterable[dict[str, Any]], columns: Iterable[str]) -> None:

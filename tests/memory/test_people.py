@@ -158,7 +158,8 @@ def test_prints_that_were_somebody_elses_can_be_split_off(memory: Memory) -> Non
     anna = people.add("Anna")
     mine = people.enrol(anna, voice("Anna"), VOICES, call="monday")
     foreign = people.enrol(anna, voice("Ben"), VOICES, call="monday")
-    assert mine and foreign
+    assert mine
+    assert foreign
 
     ben = people.split(anna, [foreign])
 
