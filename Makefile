@@ -6,7 +6,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-EXTRAS := compact,audio,aec,camera,server,dev
+EXTRAS := compact,audio,aec,camera,private,server,dev
 READY := $(VENV)/.ready
 WITH_TORCH := $(VENV)/.with-torch
 WITH_PAGE := $(VENV)/.with-page

@@ -169,6 +169,7 @@ EXTRAS = {
         ("prometheus-client", "starlette", "uvicorn", "websockets"),
     ),
     "demo": ("the web page to talk through", ("gradio",)),
+    "private": ("voice and face prints encrypted on the disk", ("cryptography", "keyring")),
 }
 """Extra → what it is for and the packages that it brings."""
 
