@@ -52,7 +52,7 @@ class Browsers:
     ) -> Any:
         """`microphone`: a WAV that plays once from when it is opened. `camera`: an MJPEG or Y4M.
 
-        `allow`: both are granted without a question; else the question is answered with no. `share`:
+        `allow`: both are granted without a question; else it is answered with no. `share`:
         who is asked for a screen gives one.
         """
         flags = []
