@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from starlette.applications import Starlette
@@ -57,7 +58,20 @@ def mount_page(app: Starlette, page: gr.Blocks) -> Starlette:
         mcp_server=False,
     )
     app.add_middleware(_Headers)
+    if hasattr(app.state, "stop"):
+        _let_go_of_pages(app, app.router.routes[-1].app)  # type: ignore[attr-defined]
     return app
+
+
+def _let_go_of_pages(app: Starlette, gradio_app: Any) -> None:
+    """Each open page holds a connection for as long as it is open: end them with the calls."""
+    stop_calls = app.state.stop
+
+    async def stop() -> None:
+        gradio_app.stop_event.set()
+        await stop_calls()
+
+    app.state.stop = stop
 
 
 class _Headers:

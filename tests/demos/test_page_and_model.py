@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -40,10 +42,16 @@ def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@dataclass(frozen=True, slots=True)
+class Program:
+    process: subprocess.Popen[str]
+    url: str
+
+
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     folder = tmp_path_factory.mktemp("demo")
-    program = subprocess.Popen(
+    process = subprocess.Popen(
         [
             *(sys.executable, ROOT / "demos" / "app.py", "--no-open", "--port", "0"),
             *("--memory", folder / "memory", "--record", folder / "calls"),
@@ -51,24 +59,24 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert program.stdout is not None
+    assert process.stdout is not None
     try:
-        for line in program.stdout:
+        for line in process.stdout:
             if found := re.search(r"http://127\.0\.0\.1:\d+", line):
                 break
         else:
             pytest.fail("the demo ended before it served a page")
-        yield f"{found[0]}/"
+        yield Program(process, f"{found[0]}/")
     finally:
-        program.terminate()
-        program.wait(30)
+        process.terminate()
+        process.wait(30)
 
 
 def test_a_spoken_question_opens_a_recipe_and_the_answer_can_be_talked_over(
-    browsers: Browsers, talk: Path, url: str
+    browsers: Browsers, talk: Path, program: Program
 ) -> None:
     context = browsers.context(microphone=talk)
-    page = DemoPage(context, url).open()
+    page = DemoPage(context, program.url).open()
     page.states()
     page.call(agent="kitchen")
     page.page.wait_for_selector(".card[data-kind='recipe']", timeout=PATIENCE)
@@ -84,4 +92,12 @@ def test_a_spoken_question_opens_a_recipe_and_the_answer_can_be_talked_over(
     page.page.locator(".player .line.tool").first.wait_for()
     assert page.errors == []
     assert page.outside == []
-    context.close()
+
+
+def test_it_ends_at_once_although_a_page_is_open(browsers: Browsers, program: Program) -> None:
+    page = DemoPage(browsers.context(), program.url).open()
+    began = time.monotonic()
+    program.process.terminate()
+    assert program.process.wait(30) == 0
+    assert time.monotonic() - began < 6
+    page.page.context.close()
