@@ -86,7 +86,7 @@ def of(printer: VoicePrinter, samples: np.ndarray) -> VoicePrint:
     return made_of
 
 
-def cut(recordings: list[np.ndarray], seconds: float, most: int = 12) -> list[np.ndarray]:
+def cut(recordings: list[np.ndarray], seconds: float, most: int = 6) -> list[np.ndarray]:
     length = int(seconds * RATE)
     every = [r[i : i + length] for r in recordings for i in range(0, len(r) - length + 1, length)]
     return every[:most]
