@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 
-from omni_agent import Conversation, TextDelta, ToolStarted, kitchen
+from omni_agent import TextDelta, ToolStarted, kitchen
+from omni_agent.conversation import Conversation
 
 
 async def ring(conversation: Conversation) -> None:
