@@ -192,7 +192,8 @@ class Connection:
 
     async def _say_goodbye(self, why: HangUp) -> None:
         if why.message is not None:
-            kind = "server_error" if why.code == 1011 else "invalid_request_error"
+            at_fault = why.code in (1008, 1009)
+            kind = "invalid_request_error" if at_fault else "server_error"
             self._outbox.error(why.message, type=kind, code=why.reason.replace(" ", "_"))
         try:
             async with asyncio.timeout(_GOODBYE):
