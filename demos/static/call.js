@@ -30,6 +30,7 @@ export class Call {
   #listeners = new Map();
   #wire = null;
   #wish = {};
+  #number = 0; // of this call; those before it are over
   #faltering = null;
   #omni = false; // the server tells more than the protocol has
 
@@ -80,11 +81,12 @@ export class Call {
    */
   async start(wish) {
     this.#wish = wish;
+    const number = ++this.#number;
     this.#enter('connecting');
     await this.playback.open();
-    if (wish.speaker) await this.playback.useSpeaker(wish.speaker);
+    await this.playback.useSpeaker(wish.speaker);
     await this.useMicrophone(wish.microphone);
-    if (this.phase !== 'connecting') return; // hung up meanwhile
+    if (number !== this.#number) return; // hung up while the browser asked for the microphone
     this.#wire = new Realtime({
       url: address(wish),
       session: () => this.#session(),
@@ -97,6 +99,7 @@ export class Call {
     this.#wish.microphone = deviceId;
     try {
       await this.capture.use(deviceId);
+      if (!this.active) await this.capture.close();
       this.#tell('microphone', null);
     } catch (error) {
       if (!(error instanceof NoDevice)) throw error;
@@ -337,8 +340,10 @@ export class Call {
   }
 
   #over(phase, detail) {
+    this.#number += 1;
     this.#wire = null;
     this.#omni = this.holding = false;
+    this.phase = phase; // nothing more is sent
     this.capture.close();
     this.playback.close();
     for (const source of Object.keys(this.eyes)) this.close(source);

@@ -97,12 +97,10 @@ export class Eye {
 }
 
 function openCamera(deviceId) {
-  return openDevice({
-    video: {
-      ...(deviceId ? { deviceId: { exact: deviceId } } : { facingMode: { ideal: 'environment' } }),
-      width: { ideal: 1280 },
-      height: { ideal: 720 },
-    },
+  return openDevice('video', deviceId, {
+    ...(deviceId ? {} : { facingMode: { ideal: 'environment' } }),
+    width: { ideal: 1280 },
+    height: { ideal: 720 },
   });
 }
 

@@ -8,12 +8,17 @@ export class NoDevice extends Error {
   }
 }
 
-/** Raises NoDevice in place of the browser's errors. */
-export async function openDevice(constraints) {
+/**
+ * A device of a kind, "audio" or "video": the one of this id, or another if it is not there any
+ * more. Raises NoDevice in place of the browser's errors.
+ */
+export async function openDevice(kind, deviceId, wishes) {
   if (!navigator.mediaDevices?.getUserMedia) throw new NoDevice('insecure');
+  const chosen = deviceId ? { deviceId: { exact: deviceId } } : {};
   try {
-    return await navigator.mediaDevices.getUserMedia(constraints);
+    return await navigator.mediaDevices.getUserMedia({ [kind]: { ...wishes, ...chosen } });
   } catch (error) {
+    if (error.name === 'OverconstrainedError' && deviceId) return openDevice(kind, null, wishes);
     switch (error.name) {
       case 'NotAllowedError':
       case 'SecurityError':
@@ -50,14 +55,11 @@ export class Capture {
 
   /** Open the microphone, or change to another one. Raises NoDevice. */
   async use(deviceId) {
-    const stream = await openDevice({
-      audio: {
-        deviceId: deviceId ? { exact: deviceId } : undefined,
-        echoCancellation: true,
-        noiseSuppression: true,
-        autoGainControl: true,
-        channelCount: 1,
-      },
+    const stream = await openDevice('audio', deviceId, {
+      echoCancellation: true,
+      noiseSuppression: true,
+      autoGainControl: true,
+      channelCount: 1,
     });
     this.#release();
     this.#stream = stream;

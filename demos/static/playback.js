@@ -81,8 +81,14 @@ export class Playback {
     return 'setSinkId' in AudioContext.prototype;
   }
 
+  /** One that is not there any more leaves the sound where it was. */
   async useSpeaker(deviceId) {
-    if (this.#context && this.canChooseSpeaker()) await this.#context.setSinkId(deviceId || '');
+    if (!this.#context || !this.canChooseSpeaker()) return;
+    try {
+      await this.#context.setSinkId(deviceId || '');
+    } catch (error) {
+      console.warn('the loudspeaker that was chosen cannot be used', error);
+    }
   }
 
   async close() {

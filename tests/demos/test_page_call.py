@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from demo_page import DemoPage
+from demo_page import DemoPage, until
 from scripted_server import RATE, TONE, Answer, ScriptedServer
 
 pytestmark = pytest.mark.browser
 
 Open = Callable[..., DemoPage]
 SAYS = "Two places serve sushi. Aoi is three hundred metres ahead, and Kaze round the corner."
-
-
-def until(is_so: Callable[[], bool], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < end, "it never came to be"
-        time.sleep(0.05)
 
 
 def tone_seconds(sound: np.ndarray) -> float:

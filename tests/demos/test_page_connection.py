@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from demo_page import DemoPage
+from demo_page import DemoPage, until
 from scripted_server import Answer, ScriptedServer
 
 pytestmark = pytest.mark.browser
@@ -134,6 +134,48 @@ def test_a_microphone_that_is_unplugged_is_told_and_the_call_goes_on(
     page.page.get_by_text("I can read you.").first.wait_for()
     notice(page, "microphone").get_by_role("button", name="Try again").click()
     notice(page, "microphone").wait_for(state="detached")
+
+
+def test_hanging_up_while_the_browser_still_asks_leaves_no_microphone_open(
+    open_page: Open, server: ScriptedServer
+) -> None:
+    page = open_page()
+    page.page.evaluate(
+        """() => {
+          const { mediaDevices } = navigator;
+          const open = mediaDevices.getUserMedia.bind(mediaDevices);
+          window.allowed = new Promise(allow => { window.allow = allow; });
+          mediaDevices.getUserMedia = async wish => {
+            await window.allowed;
+            return (window.stream = await open(wish));
+          };
+        }"""
+    )
+    page.page.locator(".dock .call").click()
+    page.page.wait_for_selector(".stage[data-phase='connecting']")
+    page.page.locator(".dock .call").click()
+    page.page.wait_for_selector(".stage[data-phase='off']")
+    page.page.evaluate("window.allow()")
+    page.page.wait_for_function(
+        "window.stream?.getTracks().every(track => track.readyState === 'ended')"
+    )
+    assert server.calls == []
+    page.call()  # and another call can be made
+
+
+def test_devices_that_are_not_there_any_more_are_replaced(
+    open_page: Open, server: ScriptedServer, camera: Any
+) -> None:
+    page = open_page(camera=camera)
+    gone = {"microphone": "gone", "camera": "gone", "speaker": "gone"}
+    page.page.evaluate("c => localStorage.setItem('omni.choices', JSON.stringify(c))", gone)
+    page.page.reload()
+    page.page.wait_for_selector(".stage")
+    page.call()
+    until(lambda: bool(server.got_of("sound")))
+    page.page.get_by_role("button", name="Show it the camera").click()
+    page.page.wait_for_selector(".eye[data-source='camera']")
+    assert page.page.locator(".notice").count() == 0
 
 
 def test_a_second_tab_asks_before_it_takes_the_call(
