@@ -67,7 +67,11 @@ async def main() -> None:
             found[sound.kind].append(await listened(samples))
     found["fillers"] = found["hum"] + found["uh_huh"] + found["uh_huh_twice"]
     rows = [row(_NAMES.get(kind, kind), heard) for kind, heard in found.items()]
-    report("barge_in_sounds" + ("_fit" if options.fit else ""), rows)
+    notes = [
+        "times in ms of sound since the first sound, in chunks of 20 ms; no recogniser's words",
+        "all but the real readers' beginnings is synthesised; people's coughs were not at hand",
+    ]
+    report("barge_in_sounds" + ("_fit" if options.fit else ""), rows, notes=notes)
 
 
 def beginning(path: Path) -> Sound:

@@ -86,7 +86,7 @@ class Onset:
         )
 
 
-WEIGHTS = np.array([-2.15, 0.87, 0.76, -0.1, 2.25, 1.23, -0.53, 0.84, 1.86, 0.44, 0.08])
+WEIGHTS = np.array([-2.49, 0.95, 0.85, -0.06, 2.25, 1.26, -0.52, 1.36, 1.36, 0.44, 0.2])
 """First the bias, then one for each feature. Found by benchmarks/fit_hums.py."""
 
 
