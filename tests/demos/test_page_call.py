@@ -257,6 +257,7 @@ def test_another_microphone_can_be_chosen_in_the_call(
 ) -> None:
     page = open_page().call()
     page.page.locator(".dock").get_by_role("button", name="Devices and turns").click()
+    page.page.wait_for_selector("dialog[open]")
     choice = page.page.locator("dialog[open] select[name='microphone']")
     names = choice.locator("option").all_inner_texts()
     assert len(names) > 1, names
