@@ -25,9 +25,9 @@ from omni_agent.media import Image
 from omni_agent.messages import Text, ToolCall, ToolResult
 from omni_agent.model.scripted import Pause
 
-agents = pytest.importorskip("agents", reason="needs openai-agents: pip install -e .[compat]")
-from agents import function_tool  # noqa: E402
-from agents.realtime import RealtimeAgent, RealtimeRunner, RealtimeSession  # noqa: E402
+pytest.importorskip("agents", reason="needs openai-agents: pip install -e .[compat]")
+from agents import function_tool
+from agents.realtime import RealtimeAgent, RealtimeRunner, RealtimeSession
 
 QUESTION = "How do I chop an onion?"
 

@@ -15,8 +15,8 @@ from omni_agent.messages import ToolCall, ToolResult
 from omni_agent.model.scripted import Pause
 
 pytest.importorskip("pydantic_ai", reason="needs pydantic-ai: pip install -e .[compat]")
-from pydantic_ai import Agent, BinaryContent  # noqa: E402
-from pydantic_ai.messages import (  # noqa: E402
+from pydantic_ai import Agent, BinaryContent
+from pydantic_ai.messages import (
     FunctionToolResultEvent,
     ModelMessage,
     PartEndEvent,
@@ -26,9 +26,9 @@ from pydantic_ai.messages import (  # noqa: E402
     RealtimeTurnCompleteEvent,
     SpeechPart,
 )
-from pydantic_ai.providers.openai import OpenAIProvider  # noqa: E402
-from pydantic_ai.realtime import RealtimeSession  # noqa: E402
-from pydantic_ai.realtime.openai import OpenAIRealtimeModel  # noqa: E402
+from pydantic_ai.providers.openai import OpenAIProvider
+from pydantic_ai.realtime import RealtimeSession
+from pydantic_ai.realtime.openai import OpenAIRealtimeModel
 
 QUESTION = "How do I chop an onion?"
 
