@@ -67,6 +67,7 @@ class Answering:
         certain: bool,
         waited: float = 0.0,
         drafts: int = 0,
+        aloud: bool = True,
         unasked: str | None = None,
         only_speech: bool = False,
     ) -> None:
@@ -74,6 +75,7 @@ class Answering:
         self.text = ""
         self.acting = 0  # tools that run
         self.acted = False
+        self.aloud = aloud
         self.unasked = unasked
         self.alive_at = clock.monotonic()  # of the last event
         self.cut: Played | None = None

@@ -282,7 +282,12 @@ class Floor:
 
         words = bool(inputs) or self._conversation.has_words
         self.speaking.start(
-            turn, certain=certain, waited=waited, drafts=self._drafts, only_speech=not words
+            turn,
+            certain=certain,
+            waited=waited,
+            drafts=self._drafts,
+            aloud=aloud,
+            only_speech=not words,
         )
 
     async def _catch_up(self) -> None:

@@ -384,10 +384,10 @@ class LiveCall:
             try:
                 result = await act()
             except Exception as error:
-                if not outcome.cancelled():
+                if not outcome.done():
                     outcome.set_exception(error)
             else:
-                if not outcome.cancelled():
+                if not outcome.done():
                     outcome.set_result(result)
 
         self._waiting.add(outcome)

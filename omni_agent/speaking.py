@@ -97,6 +97,7 @@ class Speaking:
         certain: bool = True,
         waited: float = 0.0,
         drafts: int = 0,
+        aloud: bool = True,
         unasked: str | None = None,
         only_speech: bool = False,
     ) -> None:
@@ -113,6 +114,7 @@ class Speaking:
             certain=certain,
             waited=waited,
             drafts=drafts,
+            aloud=aloud,
             unasked=unasked,
             only_speech=only_speech,
         )
@@ -123,7 +125,7 @@ class Speaking:
         def turn(audience: Audience, sure: asyncio.Event) -> AsyncGenerator[Event, None]:
             return self._conversation.say(text, speak=speak, audience=audience)
 
-        self.start(turn, unasked=text)
+        self.start(turn, aloud=speak, unasked=text)
 
     async def drop_draft(self) -> None:
         """It never was."""
@@ -231,7 +233,8 @@ class Speaking:
             await self._conversation.heard_only(played.of(answer.text))
             return self._was_cut(answer, played.of(answer.text))
         self.answer, answer.cut = None, played
-        if not answer.first_heard and not answer.acted and answer.unasked is None:
+        unnoticed = not (spoken and played.ms) if answer.aloud else not answer.first_heard
+        if unnoticed and not answer.acted and answer.unasked is None:
             answer.certain.clear()  # what the user goes on to say belongs to what was said before
         await answer.cancel()
         heard, past = answer.heard, self._conversation.past

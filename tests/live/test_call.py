@@ -447,3 +447,27 @@ async def test_the_last_sound_before_a_commit_is_heard_at_any_rate(monkeypatch) 
         room.call.commit()
         await room.settled()
         assert sum(p.seconds for p in model.sessions[0].answered[0]) == pytest.approx(1.0, abs=1e-3)
+
+
+async def test_words_that_nobody_has_heard_yet_are_taken_back_when_the_user_goes_on(
+    monkeypatch,
+) -> None:
+    async with in_call(
+        ["Well, ", Pause(3), "leek soup."],
+        monkeypatch=monkeypatch,
+        transcripts=["I want soup", "I want soup with leek"],
+    ) as (room, model):
+        await room.hears(SpeechSure(0))
+        room.call.hear(Audio(np.zeros(160, np.float32), 16_000))
+        ToldListener.made.heeds.append(TurnOver(200, 300))
+        room.call.hear(Audio(np.zeros(160, np.float32), 16_000))
+        await room.settled()  # text and sound are made, and nothing has sounded
+        ToldListener.made.heeds.append(SpeechSure(300))
+        room.call.hear(Audio(np.full(1600, 0.1, np.float32), 16_000))
+        await room.settled()
+        (cut,) = room.of(Interrupted)
+        assert (cut.heard_text, cut.interrupted_at_ms) == ("", 0)
+        await room.hears(TurnOver(500, 300))
+        await room.passes(5)
+        assert [t.user for t in room.call.history] == ["I want soup with leek"]
+        assert model.sessions[0].reopened == 1
