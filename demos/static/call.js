@@ -60,7 +60,7 @@ export class Call {
         source,
         new Eye(source, {
           frame: (url) => this.#show(url, source),
-          lost: () => this.#tell('eye', source, null),
+          lost: () => this.#hidden(source),
         }),
       ]),
     );
@@ -134,7 +134,7 @@ export class Call {
 
   close(source) {
     this.eyes[source].close();
-    this.#tell('eye', source, null);
+    this.#hidden(source);
   }
 
   /** Typed words and pictures, as one turn. */
@@ -302,6 +302,11 @@ export class Call {
       this.#send({ type: 'conversation.item.retrieve', item_id: id });
       this.#tell('cut', { id, ms });
     }
+  }
+
+  #hidden(source) {
+    this.#send({ type: 'omni.hide', source }, { omni: true });
+    this.#tell('eye', source, null);
   }
 
   #show(url, source) {

@@ -310,6 +310,7 @@ class Narrator:
             arguments=event.call.arguments,
             status="started" if done is None else "finished",
             result=None if done is None else done.result.content,
+            say=None if done is None else done.result.say,
             seconds=None if done is None else done.seconds,
             is_error=done is not None and done.result.is_error,
         )

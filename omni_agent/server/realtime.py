@@ -79,6 +79,9 @@ class Realtime:
                     await self._line.call.interrupt()
             case "omni.played":
                 self._played(event)
+            case "omni.hide":
+                if self._line.call is not None:
+                    self._line.call.hide(_text_in(event, "source"))
             case str(other):
                 raise BadEvent(f"there is no event {other!r}", code="unknown_event", param="type")
             case other:

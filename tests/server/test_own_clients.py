@@ -119,3 +119,13 @@ async def test_calls_are_kept_where_the_server_is_told_to(tmp_path: Path) -> Non
                 await asyncio.sleep(0.01)
         kept = recordings(tmp_path / "calls")
         assert [call.agent for call in kept] == ["kitchen", "kitchen"]
+
+
+async def test_a_camera_that_was_switched_off_is_hidden() -> None:
+    async with serving("Hi.") as server, server.client("?omni=1") as client:
+        await client.says()
+        await client.until("response.done")
+        await client.send("omni.hide", source="camera")
+        await client.send("omni.hide")
+        error = await client.until("error")
+        assert error["error"]["param"] == "source"
