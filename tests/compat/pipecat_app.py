@@ -40,7 +40,6 @@ from pipecat.workers.runner import WorkerRunner
 
 RATE = 24_000
 CHUNK = RATE // 25 * 2  # bytes in 40 ms
-PATIENCE = 10.0
 
 
 class Loudspeaker(BaseOutputTransport):
@@ -156,6 +155,10 @@ class App:
         match verb:
             case "hears":  # the agent's words, as they are in the context
                 return await self._until(lambda: ["assistant", value] in self.told())
+            case "answers":  # so many times, whatever the words
+                return await self._until(
+                    lambda: [who for who, _ in self.told()].count("assistant") >= value, within=120
+                )
             case "plays":
                 return await self._until(lambda: self.speaker.seconds >= value)
             case "types":
@@ -184,9 +187,9 @@ class App:
                 raise ValueError(verb)
         return True
 
-    async def _until(self, is_so: Any) -> bool:
+    async def _until(self, is_so: Any, *, within: float = 10) -> bool:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(within):
                 while not is_so():
                     await asyncio.sleep(0.01)
         except TimeoutError:

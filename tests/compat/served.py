@@ -37,7 +37,7 @@ class Served:
 
     url: str
     agent: Agent
-    model: ScriptedModel
+    model: Any
     _port: int
     _running: tuple[Server, asyncio.Task[None]] | None = None
 
@@ -96,11 +96,15 @@ def speech(text: str) -> Audio:
     return Audio((Audio.join(room).samples + noise).astype(np.float32), RATE)
 
 
-def chunks(sound: Audio, *, seconds: float = 0.04) -> list[bytes]:
-    """As a microphone gives it: PCM16 in small pieces."""
+async def chunks(sound: Audio, *, live: bool = False) -> AsyncIterator[bytes]:
+    """PCM16 in small pieces; `live`: as fast as a microphone gives it."""
+    seconds = 0.04
     pcm = sound.pcm16()
     size = 2 * round(seconds * sound.rate)
-    return [pcm[at : at + size] for at in range(0, len(pcm), size)]
+    for at in range(0, len(pcm), size):
+        yield pcm[at : at + size]
+        if live:
+            await asyncio.sleep(seconds)
 
 
 def photo() -> bytes:

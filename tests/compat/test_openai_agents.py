@@ -21,7 +21,7 @@ from served import (
     speech,
 )
 
-from omni_agent.media import Image
+from omni_agent.media import Audio, Image
 from omni_agent.messages import Text, ToolCall, ToolResult
 from omni_agent.model.scripted import Pause
 
@@ -39,23 +39,22 @@ def get_weather(city: str) -> str:
 
 
 @asynccontextmanager
-async def session_with(served: Served, *tools: Any) -> AsyncIterator[RealtimeSession]:
-    agent = RealtimeAgent(name="Cook", instructions="Rhyme.", tools=[*tools])
-    runner = RealtimeRunner(
-        agent,
-        config={
-            "model_settings": {"model_name": "kitchen", "turn_detection": TURN_DETECTION},
-            "tracing_disabled": True,
-        },
-    )
+async def session_with(
+    served: Served, *tools: Any, instructions: str = "Rhyme.", **settings: Any
+) -> AsyncIterator[RealtimeSession]:
+    agent = RealtimeAgent(name="Cook", instructions=instructions, tools=[*tools])
+    settings = {"turn_detection": TURN_DETECTION, **settings}
+    runner = RealtimeRunner(agent, config={"model_settings": settings})
     async with await runner.run(model_config={"url": served.ws_url, "api_key": "-"}) as session:
         yield session
 
 
-async def until(session: RealtimeSession, type: str, *, count: int = 1) -> list[Any]:
+async def until(
+    session: RealtimeSession, type: str, *, count: int = 1, within: float = 10
+) -> list[Any]:
     """The events up to the first of this type (or so many of them). An error fails the test."""
     events: list[Any] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(within):
         async for event in session:
             events.append(event)
             assert event.type != "error", event.error
@@ -65,8 +64,8 @@ async def until(session: RealtimeSession, type: str, *, count: int = 1) -> list[
     raise AssertionError(f"the session was over before {type}")
 
 
-async def says(session: RealtimeSession, text: str) -> None:
-    for piece in chunks(speech(text)):
+async def says(session: RealtimeSession, sound: Audio, *, live: bool = False) -> None:
+    async for piece in chunks(sound, live=live):
         await session.send_audio(piece)
 
 
@@ -112,7 +111,7 @@ async def test_a_typed_turn_is_answered_and_in_the_history() -> None:
 async def test_a_spoken_turn_is_in_the_history_by_its_words() -> None:
     async with serving("Chop it finely.", transcripts=[QUESTION] * 3) as served:
         async with session_with(served) as session:
-            await says(session, QUESTION)
+            await says(session, speech(QUESTION))
             events = await until(session, "agent_end")
             history = of(events, "history_updated")[-1].history
             assert told(history) == [("user", QUESTION), ("assistant", "Chop it finely.")]
@@ -154,7 +153,7 @@ async def test_talking_over_the_answer_leaves_what_was_heard_in_the_history(
             await session.send_message(QUESTION)
             await until(session, "audio")
             await asyncio.sleep(1.0)  # the client plays
-            await says(session, "Wait a moment please")
+            await says(session, speech("Wait a moment please"))
             await until(session, "audio_interrupted")
             history = await history_until(session, "Yes?", cut=LONG)
             assert [who for who, _ in history] == ["user", "assistant", "user", "assistant"]
@@ -171,7 +170,7 @@ async def test_an_answer_of_which_nothing_was_heard_is_not_in_the_history() -> N
         async with session_with(served) as session:
             await session.send_message(QUESTION)
             await until(session, "audio")
-            await says(session, "Wait a moment please")
+            await says(session, speech("Wait a moment please"))
             history = await history_until(session, "Yes?", cut=LONG)
             assert [words.strip() for _, words in history] == [
                 QUESTION, "", "Wait a moment please", "Yes?",
@@ -208,3 +207,16 @@ async def test_a_session_ends_with_the_server_and_a_new_one_begins_at_once() -> 
             await session.send_message("And now?")
             events = await until(session, "agent_end")
             assert told(of(events, "history_updated")[-1].history)[-1][1] == "Still here."
+
+
+@pytest.mark.weights
+async def test_the_real_model_hears_a_question_and_answers_aloud(real: Any) -> None:
+    semantic = {"turn_detection": {"type": "semantic_vad", "interrupt_response": True}}
+    async with session_with(real.served, instructions="", **semantic) as session:
+        await says(session, real.question, live=True)
+        events = await until(session, "agent_end", within=120)
+        (asked, answered) = told(of(events, "history_updated")[-1].history)
+        assert real.words in asked[1].lower()
+        assert real.answer in answered[1]
+        sound = b"".join(event.audio.data for event in of(events, "audio"))
+        assert len(sound) / 2 / RATE > 0.5

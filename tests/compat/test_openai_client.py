@@ -24,7 +24,7 @@ from served import (
     speech,
 )
 
-from omni_agent.media import Image
+from omni_agent.media import Audio, Image
 from omni_agent.messages import Text, ToolCall, ToolResult
 from omni_agent.model.scripted import Pause
 
@@ -39,19 +39,23 @@ WEATHER = {
 
 @asynccontextmanager
 async def connected(
-    served: Served, *, session: dict[str, Any] | None = None, **options: Any
+    served: Served,
+    *,
+    session: dict[str, Any] | None = None,
+    detection: dict[str, Any] = TURN_DETECTION,
+    **options: Any,
 ) -> AsyncIterator[AsyncRealtimeConnection]:
     client = AsyncOpenAI(base_url=served.url, api_key="-")
     async with client, client.realtime.connect(model="kitchen", **options) as connection:
-        listens = {"audio": {"input": {"turn_detection": TURN_DETECTION}}}
+        listens = {"audio": {"input": {"turn_detection": detection}}}
         await connection.session.update(session={"type": "realtime", **listens, **(session or {})})
         yield connection
 
 
-async def until(connection: AsyncRealtimeConnection, type: str) -> list[Any]:
+async def until(connection: AsyncRealtimeConnection, type: str, *, within: float = 10) -> list[Any]:
     """The events up to the first of this type."""
     events = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(within):
         async for event in connection:
             events.append(event)
             if event.type == type:
@@ -66,8 +70,8 @@ async def types_in(connection: AsyncRealtimeConnection, text: str) -> None:
     )
 
 
-async def says(connection: AsyncRealtimeConnection, text: str) -> None:
-    for piece in chunks(speech(text)):
+async def says(connection: AsyncRealtimeConnection, sound: Audio, *, live: bool = False) -> None:
+    async for piece in chunks(sound, live=live):
         await connection.input_audio_buffer.append(audio=base64.b64encode(piece).decode())
 
 
@@ -109,7 +113,7 @@ async def test_a_typed_turn_is_answered_in_words_and_sound() -> None:
 async def test_a_spoken_turn_is_heard_transcribed_and_answered() -> None:
     async with serving("Chop it finely.", transcripts=[QUESTION] * 3) as served:
         async with connected(served) as connection:
-            await says(connection, QUESTION)
+            await says(connection, speech(QUESTION))
             events = await until(connection, "response.done")
             assert heard(events) == "Chop it finely."
             (words,) = of(events, "conversation.item.input_audio_transcription.completed")
@@ -163,7 +167,7 @@ async def test_talking_over_the_answer_cuts_it_to_what_was_heard(still_thinking:
             begun = await until(connection, "response.output_audio.delta")
             item_id = begun[-1].item_id
             await asyncio.sleep(1.0)  # the client plays
-            await says(connection, "Wait a moment please")
+            await says(connection, speech("Wait a moment please"))
             events = await until(connection, "input_audio_buffer.speech_started")
             done = of(events, "response.done")[0].response
             assert done.status == ("cancelled" if still_thinking else "completed")
@@ -217,3 +221,14 @@ async def test_it_reconnects_by_itself_when_the_server_was_restarted() -> None:
             await types_in(connection, "And now?")
             await connection.response.create()
             assert heard(await until(connection, "response.done")) == "Still here."
+
+
+@pytest.mark.weights
+async def test_the_real_model_hears_a_question_and_answers_aloud(real: Any) -> None:
+    async with connected(real.served, detection={"type": "server_vad"}) as connection:
+        await says(connection, real.question, live=True)
+        events = await until(connection, "response.done", within=120)
+        (words,) = of(events, "conversation.item.input_audio_transcription.completed")
+        assert real.words in words.transcript.lower()
+        assert real.answer in heard(events)
+        assert seconds(events) > 0.5

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from served import LONG, Served, oven_timer, photo, serving, speech
 
-from omni_agent.media import VideoFrame
+from omni_agent.media import Audio, VideoFrame
 from omni_agent.messages import ToolCall, ToolResult
 from omni_agent.model.scripted import Pause
 
@@ -54,7 +54,7 @@ class Application:
 
     async def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None
-        line = await asyncio.wait_for(asyncio.to_thread(self._process.stdout.readline), 40)
+        line = await asyncio.wait_for(asyncio.to_thread(self._process.stdout.readline), 200)
         assert line, "pipecat's process has ended"
         return json.loads(line)
 
@@ -72,9 +72,9 @@ def app() -> Iterator[Application]:
 
 @pytest.fixture
 def said(tmp_path: Path) -> Any:
-    def make(text: str) -> str:
+    def make(sound: Audio) -> str:
         path = tmp_path / "said.pcm"
-        path.write_bytes(speech(text).pcm16())
+        path.write_bytes(sound.pcm16())
         return str(path)
 
     return make
@@ -105,7 +105,7 @@ async def test_a_spoken_turn_is_in_the_context_by_its_words(app: Application, sa
         seen = await app.has(
             served,
             ("hears", "Hello."),
-            ("says", said(QUESTION)),
+            ("says", said(speech(QUESTION))),
             ("hears", "Chop it finely."),
             says="Hi",
         )
@@ -139,7 +139,7 @@ async def test_talking_over_the_answer_silences_the_loudspeaker(
         seen = await app.has(
             served,
             ("plays", 1.0),
-            ("says", said("Wait a moment please")),
+            ("says", said(speech("Wait a moment please"))),
             ("hears", "Yes?"),
             says=QUESTION,
         )
@@ -186,3 +186,20 @@ async def test_it_begins_anew_with_the_conversation_when_it_reconnects(app: Appl
         told = served.model.sessions[1].fed[0].text
         assert "We talk about onions" in told
         assert "Yes." in told
+
+
+@pytest.mark.weights
+async def test_the_real_model_hears_a_question_and_answers_aloud(
+    app: Application, said: Any, real: Any
+) -> None:
+    seen = await app.has(
+        real.served,
+        ("answers", 1),
+        ("says", said(real.question)),
+        ("answers", 2),
+        ("plays", 1.0),
+        says="Say hello.",
+    )
+    assert real.words in seen["messages"][-2][1].lower()
+    assert real.answer in seen["messages"][-1][1]
+    assert seen["errors"] == []

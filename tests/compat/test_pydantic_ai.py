@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from served import LONG, RATE, Served, chunks, oven_timer, photo, serving, speech
 
-from omni_agent.media import Image
+from omni_agent.media import Audio, Image
 from omni_agent.messages import ToolCall, ToolResult
 from omni_agent.model.scripted import Pause
 
@@ -35,22 +35,28 @@ QUESTION = "How do I chop an onion?"
 
 @asynccontextmanager
 async def session_with(
-    served: Served, *tools: Callable[..., Any], settings: Any = None, **options: Any
+    served: Served,
+    *tools: Callable[..., Any],
+    instructions: str = "Rhyme.",
+    settings: Any = None,
+    **options: Any,
 ) -> AsyncIterator[RealtimeSession]:
     model = OpenAIRealtimeModel(
         "kitchen",
         provider=OpenAIProvider(base_url=served.url, api_key="-"),
         settings={"turn_detection": {"silence_duration_ms": 400}, **(settings or {})},
     )
-    agent = Agent(instructions="Rhyme.", tools=[*tools])
+    agent = Agent(instructions=instructions, tools=[*tools])
     async with agent.realtime(model).session(**options) as session:
         yield session
 
 
-async def until(session: AsyncIterable[Any], kind: type, *, count: int = 1) -> list[Any]:
+async def until(
+    session: AsyncIterable[Any], kind: type, *, count: int = 1, within: float = 10
+) -> list[Any]:
     """The events up to the first of this kind (or so many of them). An error fails the test."""
     events: list[Any] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(within):
         async for event in session:
             events.append(event)
             if isinstance(event, kind):
@@ -71,9 +77,8 @@ async def played(sound: AsyncIterable[bytes]) -> float:
     return seconds
 
 
-async def says(session: RealtimeSession, text: str) -> None:
-    for piece in chunks(speech(text)):
-        await session.send_audio(piece)
+async def says(session: RealtimeSession, sound: Audio, *, live: bool = False) -> None:
+    await session.send_audio(chunks(sound, live=live))
 
 
 def of(events: list[Any], kind: type) -> list[Any]:
@@ -109,7 +114,7 @@ async def test_a_typed_turn_is_answered_in_words_and_sound() -> None:
 async def test_a_spoken_turn_is_in_the_history_by_its_words() -> None:
     async with serving("Chop it finely.", transcripts=[QUESTION] * 3) as served:
         async with session_with(served) as session:
-            await says(session, QUESTION)
+            await says(session, speech(QUESTION))
             events = await until(session, RealtimeTurnCompleteEvent)
             assert of(events, RealtimeInputSpeechStartEvent)
             assert told(session.all_messages()) == [QUESTION, "Chop it finely."]
@@ -151,7 +156,7 @@ async def test_talking_over_the_answer_marks_where_it_was_cut(still_thinking: bo
             playing = asyncio.create_task(played(session.stream_audio()))
             await session.send(QUESTION)
             await asyncio.sleep(1.1)
-            await says(session, "Wait a moment please")
+            await says(session, speech("Wait a moment please"))
             events = await until(session, RealtimeTurnCompleteEvent, count=2)
             assert len(of(events, RealtimeInputSpeechStartEvent)) == 1
             cut = [
@@ -198,3 +203,18 @@ async def test_it_reconnects_by_itself_and_brings_the_conversation_along() -> No
             assert before == [
                 ("user", "We talk about onions. Are you there?"), ("assistant", "Yes."),
             ]  # fmt: skip
+
+
+@pytest.mark.weights
+async def test_the_real_model_hears_a_question_and_answers_aloud(real: Any) -> None:
+    settings = {"turn_detection": True}
+    async with session_with(real.served, instructions="", settings=settings) as session:
+        playing = asyncio.create_task(played(session.stream_audio()))
+        await says(session, real.question, live=True)
+        await until(session, RealtimeTurnCompleteEvent, within=120)
+        asked, answered = told(session.all_messages())
+        assert real.words in asked.lower()
+        assert real.answer in answered
+        await session.wait_for_playback()
+        await session.close()
+        assert await playing > 0.5
