@@ -1,18 +1,20 @@
 """Which memories a question is about: words, meaning and age, fused.
 
-    relevance = σ(20.0·cosine + 4.6·coverage + 1.4·(two scripts) + 1.0·(of those here) − 6.7)
+    relevance = σ(20.0·cosine + 4.6·coverage + 1.4·(two scripts) − 6.7)
     score     = relevance · (0.9 + 0.1 · 0.5^(age / 30 days))
 
 `cosine` is of centred vectors (embed/centred.py), the best part of a long text. `coverage` is how
 much of the question's weight – inverse document frequency – the memory's words cover. `two scripts`
-is 1 where question and memory are in scripts that cannot share words. `of those here` is 1 where
-somebody who is there now said it or it is about them.
+is 1 where question and memory are in scripts that cannot share words.
 
-The other four numbers come from a logistic regression over 120 questions, half of them Chinese, to
-30 memories, and 50 things said that no memory answers (benchmarks/memory_pairs.py); fitted on one
+The four numbers come from a logistic regression over 120 questions, half of them Chinese, to 30
+memories, and 50 things said that no memory answers (benchmarks/memory_pairs.py); fitted on one
 half and judged on the other: `python benchmarks/memory.py --fit`. MIN_SCORE lies where few of the
-unrelated ones still recall anything. The 1.0 is set by hand: it puts the memory of somebody here
-before an equal one of somebody else, and makes little of nothing (benchmarks/known_people.py).
+unrelated ones still recall anything.
+
+What people who are there said, and what is about them, comes first: its odds count e-fold when the
+memories that pass are put in order. They do not help it to pass, or small talk would recall
+something of everybody in the room (`python benchmarks/known_people.py --only recall`).
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from omni_agent.memory.records import StoredMemory
 from omni_agent.memory.words import coverage, is_unspaced
 
 COSINE, COVERAGE, TWO_SCRIPTS, BIAS = 20.0, 4.6, 1.4, -6.7
-OF_THOSE_HERE = 1.0
+OF_THOSE_HERE = math.e
 MIN_SCORE = 0.3
 HALF_LIFE_DAYS = 30.0
 
@@ -46,12 +48,9 @@ class Question:
     present: frozenset[str] = frozenset()
 
 
-def relevance(
-    cosine: float, covered: float, *, two_scripts: bool, of_those_here: bool = False
-) -> float:
+def relevance(cosine: float, covered: float, *, two_scripts: bool) -> float:
     """0 … 1: how likely it is that a memory bears on the question."""
     x = COSINE * cosine + COVERAGE * covered + TWO_SCRIPTS * two_scripts + BIAS
-    x += OF_THOSE_HERE * of_those_here
     return 1 / (1 + math.exp(-max(-60.0, min(60.0, x))))
 
 
@@ -61,10 +60,16 @@ def score(question: Question, memory: StoredMemory) -> float:
         relevant = covered
     else:
         two_scripts = is_unspaced(question.text) != is_unspaced(memory.text)
-        here = memory.person in question.present or memory.about in question.present
-        relevant = relevance(cosine, covered, two_scripts=two_scripts, of_those_here=here)
+        relevant = relevance(cosine, covered, two_scripts=two_scripts)
     days = max(0.0, (question.now - memory.recorded_at).total_seconds() / 86_400)
     return relevant * (0.9 + 0.1 * 0.5 ** (days / HALF_LIFE_DAYS))
+
+
+def rank(question: Question, memory: StoredMemory, score: float) -> float:
+    """By what memories are put in order: the score, with the odds of those here counted more."""
+    here = memory.person in question.present or memory.about in question.present
+    gain = OF_THOSE_HERE if here else 1.0
+    return score * gain / (1.0 - score + score * gain)
 
 
 def best(
@@ -76,14 +81,15 @@ def best(
     min_score: float,
 ) -> tuple[RecalledMemory, ...]:
     """The best memories above `min_score`; of equal words, the newest only."""
+    scored = [(score(question, m), m) for m in memories.values() if keep(m)]
     ranked = sorted(
-        ((score(question, m), m) for m in memories.values() if keep(m)),
-        key=lambda pair: (pair[0], pair[1].recorded_at),
+        (pair for pair in scored if pair[0] >= min_score),
+        key=lambda pair: (rank(question, pair[1], pair[0]), pair[1].recorded_at),
         reverse=True,
     )
     found: dict[str, RecalledMemory] = {}
     for value, memory in ranked:
-        if value < min_score or len(found) >= limit:
+        if len(found) >= limit:
             break
         found.setdefault(
             " ".join(memory.text.casefold().split()),
