@@ -10,9 +10,11 @@ EXTRAS := compact,audio,aec,camera,private,server,dev
 READY := $(VENV)/.ready
 WITH_TORCH := $(VENV)/.with-torch
 WITH_PAGE := $(VENV)/.with-page
+WITH_CLIENTS := $(VENV)/.with-clients
+PIPECAT := $(VENV)/pipecat
 
 .DEFAULT_GOAL := help
-.PHONY: help try demo test bench lint format clean
+.PHONY: help try demo test compat bench lint format clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:[^#]*##/\t/' | expand -t 10
@@ -23,8 +25,11 @@ try: $(READY) ## Ask aloud in English and Chinese, and hear answers that use too
 demo: $(WITH_PAGE) ## Open a page in the browser and call an agent: it hears, sees, speaks, acts
 	@$(BIN)/python demos/app.py $(ARGS)
 
-test: $(WITH_TORCH) $(WITH_PAGE) ## Run all tests; those with the real model fetch it first
+test: $(WITH_TORCH) $(WITH_PAGE) $(WITH_CLIENTS) ## Run all tests; those with the real model fetch it first
 	$(BIN)/pytest $(ARGS)
+
+compat: $(WITH_CLIENTS) $(PIPECAT)/.ready ## Run the tests with the clients that others wrote, pipecat among them
+	$(BIN)/pytest tests/compat $(ARGS)
 
 bench: $(WITH_TORCH) ## Run the benchmarks; each prints a table and writes JSON
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[bench]"
@@ -64,4 +69,16 @@ $(WITH_TORCH): $(READY)
 $(WITH_PAGE): $(READY)
 	@echo "installing Gradio into $(VENV) for the page …"
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[demo]"
+	@touch $@
+
+$(WITH_CLIENTS): $(READY)
+	@echo "installing openai-agents and pydantic-ai into $(VENV) for the tests …"
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[compat]"
+	@touch $@
+
+# Half a gigabyte, and at odds with what the server needs.
+$(PIPECAT)/.ready: tests/compat/pipecat.txt | $(READY)
+	@echo "installing pipecat into $(PIPECAT) for the tests …"
+	@$(BIN)/python -m venv --clear $(PIPECAT)
+	@$(PIPECAT)/bin/python -m pip install --disable-pip-version-check --quiet -r $<
 	@touch $@

@@ -25,7 +25,7 @@ from omni_agent.media import Audio, Image
 from omni_agent.messages import Text, ToolCall, ToolResult
 from omni_agent.model.scripted import Pause
 
-pytest.importorskip("agents", reason="needs openai-agents: pip install -e .[compat]")
+pytest.importorskip("agents", reason="needs openai-agents, of the extra compat")
 from agents import function_tool
 from agents.realtime import RealtimeAgent, RealtimeRunner, RealtimeSession
 

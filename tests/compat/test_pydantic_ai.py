@@ -14,7 +14,7 @@ from omni_agent.media import Audio, Image
 from omni_agent.messages import ToolCall, ToolResult
 from omni_agent.model.scripted import Pause
 
-pytest.importorskip("pydantic_ai", reason="needs pydantic-ai: pip install -e .[compat]")
+pytest.importorskip("pydantic_ai", reason="needs pydantic-ai, of the extra compat")
 from pydantic_ai import Agent, BinaryContent
 from pydantic_ai.messages import (
     FunctionToolResultEvent,
