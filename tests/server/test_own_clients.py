@@ -123,7 +123,8 @@ async def test_calls_are_kept_where_the_server_is_told_to(tmp_path: Path) -> Non
 
 async def test_a_camera_that_was_switched_off_is_hidden() -> None:
     async with serving("Hi.") as server, server.client("?omni=1") as client:
-        await client.says()
+        await client.types_in("Hello")
+        await client.send("response.create")
         await client.until("response.done")
         await client.send("omni.hide", source="camera")
         await client.send("omni.hide")
