@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from omni_agent.memory.facts import slot_of
 from omni_agent.memory.forgetting import delete_memories, leave_no_trace
-from omni_agent.memory.ledger import index_words, slot_of, unindex
+from omni_agent.memory.ledger import index_words, unindex
 from omni_agent.memory.names import Mentions
 from omni_agent.memory.person_changes import write_change
 from omni_agent.memory.values import dump, load, strings
@@ -190,7 +191,7 @@ def _take_out_of_memories(db: sqlite3.Connection, named: Mentions) -> None:
         before = dict(zip(columns, texts, strict=True)) | {"row": number}
         after = {c: t and named.taken_out(t) for c, t in zip(columns, texts, strict=True)}
         unindex(db, before)
-        slot = slot_of(about or after["subject"], after["predicate"])
+        slot = slot_of(about or after["subject"], after["predicate"], after["object"])
         db.execute(
             f"UPDATE memories SET {', '.join(f'{c} = ?' for c in columns)}, slot = ?, indexed = 0 "
             "WHERE row = ?",

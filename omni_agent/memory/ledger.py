@@ -6,11 +6,12 @@ Every method is one transaction and may be called from any thread.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from omni_agent.memory.records import StoredMemory, TurnRecord
+from omni_agent.memory.facts import says_the_same, slot_of
+from omni_agent.memory.records import Learner, StoredMemory, TurnRecord
 from omni_agent.memory.store import Store, batches
 from omni_agent.memory.values import dump, load, new_id, to_seconds, to_time
 from omni_agent.memory.words import rarity, terms
@@ -20,6 +21,7 @@ _COLUMNS = (
     "m.predicate, m.object, m.valid_from, m.valid_to, m.superseded_by, m.source, m.person, m.about"
 )
 _FROM = "FROM memories m LEFT JOIN turns t ON t.id = m.turn"
+_LEARNED: Mapping[Learner, int] = {"rules": 1, "model": 2}
 
 
 class Ledger:
@@ -98,36 +100,40 @@ class Ledger:
     def remember(self, memory: StoredMemory) -> str:
         """Write a memory; one that is known already is not written twice.
 
-        A fact with the same subject and predicate but another object ends the one before it.
+        A fact ends the one before it in the same slot that it contradicts.
         """
         recorded, since = to_seconds(memory.recorded_at), to_seconds(memory.at)
-        slot = slot_of(memory.about or memory.subject, memory.predicate)
+        slot = slot_of(memory.about or memory.subject, memory.predicate, memory.object)
         end: float | None = None
         later: str | None = None
+        over: list[int] = []
         with self._store.write() as db:
             if slot is None:
-                same = db.execute(
+                known = db.execute(
                     "SELECT id FROM memories WHERE kind = ? AND text = ? AND slot IS NULL "
                     "AND turn IS NULL AND valid_to IS NULL AND person IS ? AND about IS ?",
                     (memory.kind, memory.text, memory.person, memory.about),
                 ).fetchone()
-                if same:
-                    return str(same[0])
-            for row, other, thing, start, stop in db.execute(
-                "SELECT row, id, object, valid_from, valid_to FROM memories "
+                if known:
+                    return str(known[0])
+            for row, other, predicate, thing, start, stop in db.execute(
+                "SELECT row, id, predicate, object, valid_from, valid_to FROM memories "
                 "WHERE slot = ? AND kind = ? ORDER BY valid_from",
                 (slot, memory.kind),
             ).fetchall():
+                same = says_the_same((predicate, thing), (memory.predicate, memory.object))
                 if start > since:  # learned today of something that was so before
                     end, later = start, other
+                    if same:  # it was so even then
+                        _supersede(db, over, since, other)
+                        db.execute("UPDATE memories SET valid_from = ? WHERE row = ?", (since, row))
+                        return later
                     break
                 if stop is None or stop > since:
-                    if thing.casefold() == str(memory.object).casefold():
+                    if same:
                         return str(other)
-                    db.execute(
-                        "UPDATE memories SET valid_to = ?, superseded_by = ? WHERE row = ?",
-                        (since, memory.id, row),
-                    )
+                    over.append(row)
+            _supersede(db, over, since, memory.id)
             _insert(db, id=memory.id, kind=memory.kind, text=memory.text, recorded_at=recorded,
                     speaker=memory.speaker, language=memory.language, slot=slot,
                     subject=memory.subject, predicate=memory.predicate, object=memory.object,
@@ -135,6 +141,13 @@ class Ledger:
                     source=memory.source, person=memory.person,
                     about=memory.about)  # fmt: skip
         return memory.id
+
+    def set_learned(self, ids: Sequence[str], by: Learner) -> None:
+        with self._store.write() as db:
+            db.executemany(
+                "UPDATE memories SET learned = max(learned, ?) WHERE id = ?",
+                [(_LEARNED[by], id) for id in ids],
+            )
 
     def save_state(self, key: str, value: Any) -> None:
         with self._store.write() as db:
@@ -162,6 +175,30 @@ class Ledger:
                 f"SELECT {_COLUMNS} {_FROM} WHERE m.id IN ({','.join('?' * len(some))})", some
             )
         }
+
+    def to_learn(self, by: Learner, limit: int) -> tuple[StoredMemory, ...]:
+        """What people said that was not learned from yet, the newest first."""
+        rows = self._store.rows(
+            f"SELECT {_COLUMNS} {_FROM} WHERE m.reply = 0 AND m.learned < 2 AND m.learned < ? "
+            "ORDER BY m.row DESC LIMIT ?",
+            (_LEARNED[by], limit),
+        )
+        return tuple(_memory(r) for r in rows)
+
+    def facts(self, predicates: Collection[str], at: datetime) -> tuple[StoredMemory, ...]:
+        """What was so at a moment, the newest first; of all predicates if none are given."""
+        wanted = [p for name in predicates for p in (name, f"is_{name}")]
+        chosen = "replace(lower(m.predicate), ' ', '_') " + (
+            f"IN ({','.join('?' * len(wanted))})" if wanted else "IS NOT NULL"
+        )
+        moment = to_seconds(at)
+        rows = self._store.rows(
+            f"SELECT {_COLUMNS} {_FROM} WHERE m.slot IS NOT NULL AND {chosen} "
+            "AND m.valid_from <= ? AND (m.valid_to IS NULL OR m.valid_to > ?) "
+            "ORDER BY m.valid_from DESC, m.row DESC",
+            (*wanted, moment, moment),
+        )
+        return tuple(_memory(r) for r in rows)
 
     def kinds(self) -> dict[str, int]:
         """How many memories there are of each kind."""
@@ -253,6 +290,13 @@ class Ledger:
         return {t: rarity(total, rows[0][0] if rows else 0) for t, rows in found.items()}
 
 
+def _supersede(db: sqlite3.Connection, rows: Sequence[int], at: float, by: str) -> None:
+    db.executemany(
+        "UPDATE memories SET valid_to = ?, superseded_by = ? WHERE row = ?",
+        [(at, by, row) for row in rows],
+    )
+
+
 def _insert(db: sqlite3.Connection, **row: Any) -> None:
     cursor = db.execute(
         f"INSERT INTO memories ({','.join(row)}) VALUES ({','.join('?' * len(row))})",
@@ -263,11 +307,6 @@ def _insert(db: sqlite3.Connection, **row: Any) -> None:
 
 def index_words(db: sqlite3.Connection, number: int | None, row: Mapping[str, Any]) -> None:
     db.execute("INSERT INTO words (rowid, terms) VALUES (?, ?)", (number, indexed_words(row)))
-
-
-def slot_of(about: str | None, predicate: str | None) -> str | None:
-    """What a statement is about; a newer one in the same slot supersedes it."""
-    return f"{about}\x1f{predicate}".casefold() if predicate else None
 
 
 def unindex(db: sqlite3.Connection, row: Mapping[str, Any]) -> None:

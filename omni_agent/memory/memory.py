@@ -7,7 +7,7 @@ import builtins
 import os
 import re
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -20,11 +20,12 @@ from omni_agent.memory import forgetting
 from omni_agent.memory.embed.centred import Centred
 from omni_agent.memory.embed.text import QueryCache
 from omni_agent.memory.export import write_lines
+from omni_agent.memory.facts import normal
 from omni_agent.memory.indexer import Progress
 from omni_agent.memory.opened import Opened
 from omni_agent.memory.people import People
 from omni_agent.memory.recall import MIN_SCORE, best
-from omni_agent.memory.records import Keeping, Person, StoredMemory, TurnRecord
+from omni_agent.memory.records import Keeping, Learner, Person, StoredMemory, TurnRecord
 from omni_agent.memory.sealing import KeptIn
 from omni_agent.memory.values import Vectors, clean, new_id, to_seconds
 from omni_agent.memory.vectors import VectorLedger
@@ -124,11 +125,12 @@ class Memory:
     ) -> str:
         """Write a memory and return its id; one that is known already keeps the id it has.
 
-        With subject, predicate and object it is a statement: one about the same subject and
-        predicate with another object ends it from then on (`valid_to`, `superseded_by`), and is
-        never overwritten. `valid_from`: since when it is so; now by default. `source`: the id of
-        the memory it was drawn from, with which it is forgotten. `person`: who told it. `about`:
-        whom it is about; the one person whose name is the subject, if not given.
+        With subject, predicate and object it is a statement: a later one that contradicts it –
+        about the same subject and predicate with another object, or "dislikes" after "likes"
+        (facts.py) – ends it from then on (`valid_to`, `superseded_by`); none is overwritten.
+        `valid_from`: since when it is so; now by default. `source`: the id of the memory it was
+        drawn from, with which it is forgotten. `person`: who told it. `about`: whom it is about;
+        the one person whose name is the subject, if not given.
         """
         if not text.strip():
             raise SettingsError(f"There is nothing to remember in {text!r}. Give some words.")
@@ -209,6 +211,37 @@ class Memory:
         someone = [w for w in what if isinstance(w, Person) or parts.people.get(w)]
         gone = [id for person in someone for id in parts.people.forget(person)]
         if ids := [w for w in what if isinstance(w, str) and w not in someone]:
+    def facts(
+        self,
+        *,
+        about: Collection[Person | str] = (),
+        predicates: Collection[str] = (),
+        at: datetime | None = None,
+    ) -> tuple[StoredMemory, ...]:
+        """The statements that were so at a moment, now by default, the newest first.
+
+        `about`: people, their ids, or names that subjects go by. `predicates`: "likes",
+        "allergic_to" …; all of them, if none are given. What contradicts what: facts.py.
+        """
+        parts = self._use()
+        found = parts.ledger.facts([normal(p) for p in predicates], at or self._clock.now())
+        if not about:
+            return found
+        ids = parts.people.every_id(about)
+        names = {a.casefold() for a in about if isinstance(a, str)}
+        return tuple(f for f in found if f.about in ids or (f.subject or "").casefold() in names)
+
+    def to_learn(self, by: Learner, *, limit: int = 50) -> tuple[StoredMemory, ...]:
+        """What people said that nobody has learned from yet, the newest first.
+
+        See omni_agent/learning.py, and `learned`.
+        """
+        return self._use().ledger.to_learn(by, limit)
+
+    def learned(self, ids: Sequence[str], by: Learner) -> None:
+        """These were learned from, whatever came of it; that outlives the process."""
+        self._use().ledger.set_learned(ids, by)
+
             gone += forgetting.forget(parts.store, ids)
             self._forgotten()
         return tuple(gone)

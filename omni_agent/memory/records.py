@@ -10,6 +10,10 @@ from typing import Any, Literal
 from omni_agent.messages import Language
 
 
+Learner = Literal["rules", "model"]
+"""Who learned from what was said: rules, which are certain, or a model, for the rest."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnRecord:
     """One finished turn of a conversation.

@@ -64,6 +64,10 @@ ALTER TABLE memories ADD COLUMN about TEXT;
 CREATE INDEX turns_person ON turns (person) WHERE person IS NOT NULL;
 CREATE INDEX memories_person ON memories (person) WHERE person IS NOT NULL;
 CREATE INDEX memories_about ON memories (about) WHERE about IS NOT NULL;
+-- What was learned of what somebody said: 0 nothing yet, 1 by rules, 2 by a model too.
+ALTER TABLE memories ADD COLUMN learned INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX memories_learned ON memories (learned) WHERE reply = 0 AND learned < 2;
+CREATE INDEX memories_at ON memories (recorded_at);
 
 -- consent: session, asked, named or agreed. merged_into: who this one turned out to be.
 -- call: the one in which they were met last.
