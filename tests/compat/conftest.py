@@ -58,3 +58,10 @@ def real() -> Iterator[Real]:
     finally:
         over.set()
         thread.join(30)
+
+
+@pytest.fixture
+def unjudged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For who does not speak: the net that judges pauses need not be fetched."""
+    monkeypatch.setattr("omni_agent.listening.senses._shared", {})
+    monkeypatch.setattr("omni_agent.listening.senses._smart_turn", lambda: None)

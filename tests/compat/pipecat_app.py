@@ -1,8 +1,9 @@
 """A pipecat application, run by pipecat's own interpreter: it does what its stdin tells it.
 
-Each line in is a JSON object {"url": …, "says": text, "steps": [[verb, value], …]}; the line out
-tells what its user has seen: {"messages", "played", "interrupted", "errors", "tools"}. A step
-["pause", …] answers {} and waits for one more line.
+Each line in is a JSON object {"url": …, "says": text, "steps": [[verb, value], …]}, with code that
+makes `llm` as "service" if it is to be another one; the line out tells what its user has seen:
+{"messages", "played", "interrupted", "errors", "tools"}. A step ["pause", …] answers {} and waits
+for one more line.
 """
 
 from __future__ import annotations
@@ -79,27 +80,37 @@ class Witness(BaseObserver):
             self.errors[data.frame.id] = str(data.frame.error)
 
 
+def service_at(url: str) -> OpenAIRealtimeLLMService:
+    heard = events.AudioInput(
+        transcription=events.InputAudioTranscription(),
+        turn_detection=events.TurnDetection(silence_duration_ms=400),
+    )
+    return OpenAIRealtimeLLMService(
+        api_key="-",
+        base_url=url,
+        video_frame_detail="low",
+        settings=OpenAIRealtimeLLMService.Settings(
+            model="kitchen",
+            system_instruction="Rhyme.",
+            session_properties=events.SessionProperties(
+                audio=events.AudioConfiguration(input=heard)
+            ),
+        ),
+    )
+
+
+def service_of(source: str) -> OpenAIRealtimeLLMService:
+    names: dict[str, Any] = {}
+    exec(source, names)
+    return names["llm"]
+
+
 class App:
     """One call of an application whose user types `says` first."""
 
-    def __init__(self, url: str, says: str) -> None:
+    def __init__(self, llm: OpenAIRealtimeLLMService, says: str) -> None:
+        self.llm = llm
         self.tools: list[dict[str, Any]] = []
-        heard = events.AudioInput(
-            transcription=events.InputAudioTranscription(),
-            turn_detection=events.TurnDetection(silence_duration_ms=400),
-        )
-        self.llm = OpenAIRealtimeLLMService(
-            api_key="-",
-            base_url=url,
-            video_frame_detail="low",
-            settings=OpenAIRealtimeLLMService.Settings(
-                model="kitchen",
-                system_instruction="Rhyme.",
-                session_properties=events.SessionProperties(
-                    audio=events.AudioConfiguration(input=heard)
-                ),
-            ),
-        )
         called = self.tools
 
         async def get_weather(params: FunctionCallParams, city: str) -> None:
@@ -212,7 +223,9 @@ def _say(value: dict[str, Any]) -> None:
 async def main() -> None:
     while line := await asyncio.to_thread(sys.stdin.readline):
         command = json.loads(line)
-        app = App(command["url"], command["says"])
+        source = command.get("service")
+        llm = service_of(source) if source else service_at(command["url"])
+        app = App(llm, command["says"])
         _say(await app.run(command["steps"]))
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from guide import program
 from served import LONG, Served, oven_timer, photo, serving, speech
 
 from omni_agent.media import Audio, VideoFrame
@@ -36,9 +37,9 @@ class Application:
         self._process = process
 
     async def has(
-        self, served: Served, *steps: tuple[str, Any], says: str, meanwhile: Any = None
+        self, served: Served, *steps: tuple[str, Any], meanwhile: Any = None, **options: str
     ) -> dict[str, Any]:
-        await self._tell({"url": served.ws_url, "says": says, "steps": steps})
+        await self._tell({"url": served.ws_url, "steps": steps, **options})
         seen = await self._answer()
         if meanwhile is not None:
             await meanwhile()
@@ -98,6 +99,15 @@ async def test_a_typed_turn_is_answered_and_played(app: Application) -> None:
         ]
         assert seen["errors"] == []
         assert served.model.sessions[0].system.endswith("Rhyme.")
+
+
+async def test_the_service_of_the_guide_talks_with_the_agent(
+    app: Application, unjudged: None
+) -> None:
+    async with serving("Chop it finely.") as served:
+        service = program("pipecat", served.url)
+        seen = await app.has(served, ("hears", "Chop it finely."), says=QUESTION, service=service)
+        assert seen["errors"] == []
 
 
 async def test_a_spoken_turn_is_in_the_context_by_its_words(app: Application, said: Any) -> None:
