@@ -231,6 +231,32 @@ class FrameSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonHere:
+    """Somebody in the call. `id`: theirs in `Memory.people`. `name`: as given, which is data.
+
+    `sure`: False where they are only thought to be this person ("Is that Ben?"). `x`: where their
+    face is in the picture, 0 its left edge … 1 its right; None out of view. `looks`: slots and
+    values ("glasses", "yes"). `pitch`: of their voice, in Hz.
+    """
+
+    id: str
+    name: str | None = None
+    sure: bool = True
+    speaking: bool = False
+    x: float | None = None
+    looks: tuple[tuple[str, str], ...] = ()
+    pitch: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PeoplePresent:
+    """Who is there has changed: all who are in view or in earshot, from left to right."""
+
+    people: tuple[PersonHere, ...]
+    t: float
+
+
+@dataclass(frozen=True, slots=True)
 class TurnMeasured:
     """Seconds of one turn of a call; None where there was nothing of the kind.
 
@@ -297,6 +323,7 @@ LiveEvent = (
     | OutputControl
     | Interrupted
     | FrameSeen
+    | PeoplePresent
     | TurnMeasured
     | Trouble
     | CallEnded

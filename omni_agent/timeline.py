@@ -16,6 +16,7 @@ from omni_agent.events import (
     MemoryStored,
     OutputControl,
     PartialTranscript,
+    PeoplePresent,
     SpeechStarted,
     SpeechStopped,
     StateChanged,
@@ -153,6 +154,7 @@ class _Told:
                 | StateChanged()
                 | SpeechStopped()
                 | PartialTranscript()
+                | PeoplePresent()
             ):
                 pass
             case other:

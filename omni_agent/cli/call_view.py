@@ -31,6 +31,7 @@ from omni_agent.events import (
     MemoryStored,
     OutputControl,
     PartialTranscript,
+    PeoplePresent,
     SpeechStarted,
     SpeechStopped,
     StateChanged,
@@ -91,6 +92,7 @@ class CallView:
         self._tools: dict[str, ToolStarted] = {}
         self._levels = [-100.0] * _SHOWN_LEVELS
         self._frames: dict[str, float] = {}
+        self._there = ""  # who was there when it was last told
         self._live: Live | None = None
 
     def __enter__(self) -> CallView:
@@ -150,6 +152,8 @@ class CallView:
                 self._cut_off(event)
             case FrameSeen():
                 self._frames[event.source] = time.monotonic()
+            case PeoplePresent():
+                self._who_is_there(event)
             case Trouble():
                 self.says(event.message, style="red")
             case CallEnded():
@@ -183,6 +187,12 @@ class CallView:
         line = Text(call_text(event.call))
         line.append(f" → {result}", style="red" if event.result.is_error else "dim")
         self._stays("tool", line, f"{event.seconds:.2f} s")
+
+    def _who_is_there(self, event: PeoplePresent) -> None:
+        there = ", ".join((p.name or "") + ("" if p.sure and p.name else "?") for p in event.people)
+        if there != self._there:
+            self._stays("there", Text(there or "nobody", style="dim"))
+        self._there = there
 
     def _reply_is_over(self) -> None:
         self._filler_is_over()

@@ -16,6 +16,8 @@ from omni_agent.events import (
     Interrupted,
     LiveEvent,
     PartialTranscript,
+    PeoplePresent,
+    PersonHere,
     Reply,
     SpeechStarted,
     StateChanged,
@@ -162,6 +164,20 @@ def test_long_words_are_wrapped_under_their_label() -> None:
     assert len(lines) > 2
     assert all(line.startswith(" " * 10) for line in lines[1:])
     assert all(len(line) <= 80 for line in lines)
+
+
+def test_who_is_there_is_told_once_and_a_guess_is_marked() -> None:
+    anna, stranger = PersonHere("p1", "Anna"), PersonHere("p3")
+    screen = Screen()
+    shown = screen.shows(
+        PeoplePresent((anna,), 0.0),
+        PeoplePresent((PersonHere("p1", "Anna", speaking=True, x=0.4),), 0.5),
+        PeoplePresent((anna, PersonHere("p2", "Ben", sure=False), stranger), 1.0),
+        PeoplePresent((), 2.0),
+    )
+    assert shown.splitlines() == ["there     Anna", "there     Anna, Ben?, ?", "there     nobody"]
+    assert Screen(quiet=True).shows(PeoplePresent((anna,), 0.0)) == ""
+    assert "\x1b" not in Screen().shows(PeoplePresent((PersonHere("p1", "\x1b[2J"),), 0.0))
 
 
 def test_trouble_and_the_end_are_told() -> None:
