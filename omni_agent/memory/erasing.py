@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from omni_agent.memory import scene_keeping
 from omni_agent.memory.facts import slot_of
 from omni_agent.memory.forgetting import delete_memories, leave_no_trace
 from omni_agent.memory.ledger import index_words, unindex
 from omni_agent.memory.names import Mentions
 from omni_agent.memory.person_changes import write_change
+from omni_agent.memory.scene_rows import delete_scenes
 from omni_agent.memory.values import dump, load, strings
 
 
@@ -81,10 +83,13 @@ def erase(
         or (about is None and (_is(subject, theirs) or _is(object, theirs)))
         or (turn is None and person is None and _is(speaker, theirs))
     ]
-    gone = delete_memories(db, memories, turns)
+    scenes = [
+        id for id, there in db.execute("SELECT id, people FROM scenes") if set(load(there)) & {*ids}
+    ]
+    gone = delete_memories(db, memories + scenes, turns)
     pictures = [
         r[0] for r in db.execute(f"SELECT picture FROM prints WHERE person IN ({marks})", ids)
-    ] + _erase_scenes(db, ids)
+    ] + delete_scenes(db, {*scenes, *gone})  # a keyframe with somebody in it is a picture of them
     delete_people(db, ids)
     _take_out_of_memories(db, named)
     for table, key, columns in _TEXTS:
@@ -97,8 +102,12 @@ def erase(
     return Erased(gone, tuple(p for p in pictures if p))
 
 
-def expire(db: sqlite3.Connection, ids: Sequence[str], at: datetime) -> Erased:
-    """Let people go whose call is over. What they said stays, said by nobody in particular."""
+def expire(db: sqlite3.Connection, ids: Sequence[str], at: datetime, *, scrub: bool) -> Erased:
+    """Let people go whose call is over. What they said stays, said by nobody in particular; of the
+    scenes they were in, what was read and told stays, and not the picture.
+
+    `scrub`: whether bytes of prints may be left, so that a scrub is due.
+    """
     marks = _marks(ids)
     pictures = [
         r[0] for r in db.execute(f"SELECT picture FROM prints WHERE person IN ({marks})", ids)
@@ -106,11 +115,15 @@ def expire(db: sqlite3.Connection, ids: Sequence[str], at: datetime) -> Erased:
     db.execute(f"UPDATE turns SET person = NULL WHERE person IN ({marks})", ids)
     db.execute(f"UPDATE memories SET person = NULL WHERE person IN ({marks})", ids)
     db.execute(f"UPDATE memories SET about = NULL WHERE about IN ({marks})", ids)
+    seen_in = []
     for id, people in db.execute("SELECT id, people FROM scenes").fetchall():
         if (there := load(people)) != (left := [p for p in there if p not in ids]):
             db.execute("UPDATE scenes SET people = ? WHERE id = ?", (dump("people", left), id))
+            seen_in.append(id)
+    pictures += scene_keeping.drop(db, seen_in)
     delete_people(db, ids)
-    db.execute("UPDATE due SET scrub = 1")
+    if scrub:
+        db.execute("UPDATE due SET scrub = 1")
     write_change(db, at, "forgot", strangers=len(ids))
     return Erased((), tuple(p for p in pictures if p))
 
@@ -126,17 +139,6 @@ def delete_people(db: sqlite3.Connection, ids: Sequence[str]) -> None:
             db.execute("DELETE FROM changes WHERE id = ?", (number,))
     db.execute(f"UPDATE people SET merged_into = NULL WHERE merged_into IN ({marks})", ids)
     db.execute(f"DELETE FROM people WHERE id IN ({marks})", ids)
-
-
-def _erase_scenes(db: sqlite3.Connection, ids: Sequence[str]) -> list[str]:
-    """A keyframe with somebody in it is a picture of them; returns the pictures' ids."""
-    doomed = [
-        (id, picture)
-        for id, people, picture in db.execute("SELECT id, people, picture FROM scenes")
-        if set(load(people)) & set(ids)
-    ]
-    db.executemany("DELETE FROM scenes WHERE id = ?", [(id,) for id, _ in doomed])
-    return [picture for _, picture in doomed]
 
 
 _TEXTS = (

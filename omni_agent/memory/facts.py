@@ -11,23 +11,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from omni_agent.memory.records import StoredMemory
+from omni_agent.memory.values import new_id
 from omni_agent.memory.words import is_unspaced, terms
 
 SPEAKER = "speaker"
 """As a subject: whoever said it."""
+_TELLER = {"en": "The user", "zh": "用户"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """Something that is so. `subject`: a name, `SPEAKER`, or what somebody is to the speaker
-    ("mother"). `valid_from`: since when; `source`: the id of the memory it was drawn from.
+    """Something that is so.
+
+    `subject`: a name, `SPEAKER`, or what somebody is to the speaker ("mother"). `valid_from`: since
+    when it is so, where that is known.
     """
 
     subject: str
     predicate: str
     object: str
     valid_from: datetime | None = None
-    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,30 @@ def sentence(statement: Statement, subject: str, object: str) -> str:
     return (known.zh if chinese else known.en).format(s=subject, o=object)
 
 
+def fact_of(statement: Statement, episode: StoredMemory, now: datetime) -> StoredMemory:
+    """What is to be kept of a statement that was drawn from something somebody said."""
+    speaker = episode.speaker or "user"
+    name = None if speaker == "user" else speaker
+    language = episode.language or "en"
+    subject, object = told_as(statement, name or _TELLER[language])
+    named, _ = told_as(statement, speaker)
+    return StoredMemory(
+        id=new_id("f", now),
+        kind="fact",
+        text=sentence(statement, subject, object),
+        recorded_at=now,
+        valid_from=statement.valid_from or episode.at,
+        subject=named,
+        predicate=statement.predicate,
+        object=statement.object,
+        source=episode.id,
+        language=language,
+        speaker=episode.speaker,
+        person=episode.person,
+        about=episode.person if statement.subject == SPEAKER else None,
+    )
+
+
 def told_as(statement: Statement, speaker: str) -> tuple[str, str]:
     """Subject and object as a sentence names them. `speaker`: how to call who said it.
 
@@ -133,11 +161,6 @@ def told_as(statement: Statement, speaker: str) -> tuple[str, str]:
     if normal(statement.predicate) == "relation" and is_role(object):
         object = _of(speaker, object)
     return subject, object
-
-
-def teller(language: str, name: str | None = None) -> str:
-    """How to call who said something: by name, if it is known."""
-    return name or ("用户" if language == "zh" else "The user")
 
 
 def is_role(word: str) -> bool:

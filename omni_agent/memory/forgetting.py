@@ -6,12 +6,13 @@ import sqlite3
 from collections.abc import Sequence
 
 from omni_agent.memory.ledger import unindex
+from omni_agent.memory.scene_rows import delete_scenes, which_scenes
 from omni_agent.memory.store import Store
 from omni_agent.memory.values import load, strings
 
 
 def mentions(store: Store, text: str) -> tuple[list[str], list[int], list[str]]:
-    """Ids of memories, numbers of turns and keys of state with a text in them, whatever its case.
+    """Ids of memories and scenes, numbers of turns, keys of state in which a text is, in any case.
 
     A byte of it anywhere counts: names, places, what tools were given and gave back.
     """
@@ -23,6 +24,13 @@ def mentions(store: Store, text: str) -> tuple[list[str], list[int], list[str]]:
             "FROM memories"
         )
         if any(wanted in v.casefold() for v in row[1:] if v)
+    ]
+    memories += [
+        row[0]
+        for row in store.rows(
+            "SELECT id, source, conversation, text, description, place FROM scenes"
+        )
+        if any(wanted in v.casefold() for v in (*row[1:5], *strings(load(row[5] or "null"))) if v)
     ]
     turns = [
         row[0]
@@ -50,16 +58,18 @@ def episodes(store: Store, turns: Sequence[int]) -> list[str]:
 
 def forget(
     store: Store, ids: Sequence[str], turns: Sequence[int] = (), keys: Sequence[str] = ()
-) -> tuple[str, ...]:
-    """Delete memories; return the ids of all that went."""
+) -> tuple[tuple[str, ...], list[str]]:
+    """Delete memories and scenes: the ids of all that went, and pictures whose files must go."""
     with store.write() as db:
-        gone = delete_memories(db, ids, turns)
+        scenes = which_scenes(db, ids)
+        gone = tuple(dict.fromkeys((*delete_memories(db, ids, turns), *scenes)))
+        pictures = delete_scenes(db, gone)
         db.executemany("DELETE FROM state WHERE key = ?", [(key,) for key in keys])
         if gone or turns or keys:
             leave_no_trace(db)
     if gone or turns or keys:
         store.scrub()
-    return gone
+    return gone, pictures
 
 
 def delete_memories(

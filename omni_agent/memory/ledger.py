@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from omni_agent.memory.facts import says_the_same, slot_of
-from omni_agent.memory.records import Learner, StoredMemory, TurnRecord
+from omni_agent.memory.records import LearnedBy, StoredMemory, TurnRecord
 from omni_agent.memory.store import Store, batches
 from omni_agent.memory.values import dump, load, new_id, to_seconds, to_time
 from omni_agent.memory.words import rarity, terms
@@ -21,7 +21,7 @@ _COLUMNS = (
     "m.predicate, m.object, m.valid_from, m.valid_to, m.superseded_by, m.source, m.person, m.about"
 )
 _FROM = "FROM memories m LEFT JOIN turns t ON t.id = m.turn"
-_LEARNED: Mapping[Learner, int] = {"rules": 1, "model": 2}
+_LEARNED: Mapping[LearnedBy, int] = {"rules": 1, "model": 2}
 
 
 class Ledger:
@@ -102,52 +102,20 @@ class Ledger:
 
         A fact ends the one before it in the same slot that it contradicts.
         """
-        recorded, since = to_seconds(memory.recorded_at), to_seconds(memory.at)
-        slot = slot_of(memory.about or memory.subject, memory.predicate, memory.object)
-        end: float | None = None
-        later: str | None = None
-        over: list[int] = []
         with self._store.write() as db:
-            if slot is None:
-                known = db.execute(
-                    "SELECT id FROM memories WHERE kind = ? AND text = ? AND slot IS NULL "
-                    "AND turn IS NULL AND valid_to IS NULL AND person IS ? AND about IS ?",
-                    (memory.kind, memory.text, memory.person, memory.about),
-                ).fetchone()
-                if known:
-                    return str(known[0])
-            for row, other, predicate, thing, start, stop in db.execute(
-                "SELECT row, id, predicate, object, valid_from, valid_to FROM memories "
-                "WHERE slot = ? AND kind = ? ORDER BY valid_from",
-                (slot, memory.kind),
-            ).fetchall():
-                same = says_the_same((predicate, thing), (memory.predicate, memory.object))
-                if start > since:  # learned today of something that was so before
-                    end, later = start, other
-                    if same:  # it was so even then
-                        _supersede(db, over, since, other)
-                        db.execute("UPDATE memories SET valid_from = ? WHERE row = ?", (since, row))
-                        return later
-                    break
-                if stop is None or stop > since:
-                    if same:
-                        return str(other)
-                    over.append(row)
-            _supersede(db, over, since, memory.id)
-            _insert(db, id=memory.id, kind=memory.kind, text=memory.text, recorded_at=recorded,
-                    speaker=memory.speaker, language=memory.language, slot=slot,
-                    subject=memory.subject, predicate=memory.predicate, object=memory.object,
-                    valid_from=since, valid_to=end, superseded_by=later,
-                    source=memory.source, person=memory.person,
-                    about=memory.about)  # fmt: skip
-        return memory.id
+            return _remember(db, memory)
 
-    def set_learned(self, ids: Sequence[str], by: Learner) -> None:
+    def learn(self, episode: str, facts: Sequence[StoredMemory], by: LearnedBy) -> tuple[str, ...]:
+        """Write what was drawn from an episode, and that it was; nothing if it was forgotten."""
         with self._store.write() as db:
-            db.executemany(
-                "UPDATE memories SET learned = max(learned, ?) WHERE id = ?",
-                [(_LEARNED[by], id) for id in ids],
-            )
+            if not _set_learned(db, episode, by):
+                return ()
+            return tuple(_remember(db, fact) for fact in facts)
+
+    def set_learned(self, ids: Sequence[str], by: LearnedBy) -> None:
+        with self._store.write() as db:
+            for id in ids:
+                _set_learned(db, id, by)
 
     def save_state(self, key: str, value: Any) -> None:
         with self._store.write() as db:
@@ -176,7 +144,7 @@ class Ledger:
             )
         }
 
-    def to_learn(self, by: Learner, limit: int) -> tuple[StoredMemory, ...]:
+    def to_learn(self, by: LearnedBy, limit: int) -> tuple[StoredMemory, ...]:
         """What people said that was not learned from yet, the newest first."""
         rows = self._store.rows(
             f"SELECT {_COLUMNS} {_FROM} WHERE m.reply = 0 AND m.learned < 2 AND m.learned < ? "
@@ -234,7 +202,7 @@ class Ledger:
 
     def export(self) -> Iterator[dict[str, Any]]:
         """Everything but vectors, as JSON-able rows that name their table."""
-        for table in ("turns", "memories", "state"):
+        for table in ("turns", "memories", "state", "scenes"):
             names = [r[1] for r in self._store.rows(f"PRAGMA table_info({table})")]
             for row in self._store.rows(f"SELECT * FROM {table}"):
                 yield {"table": table, **dict(zip(names, row, strict=True))}
@@ -288,6 +256,52 @@ class Ledger:
         query = "SELECT doc FROM word_counts WHERE term = ?"
         found = {t: self._store.rows(query, (t,)) for t in wanted}
         return {t: rarity(total, rows[0][0] if rows else 0) for t, rows in found.items()}
+
+
+def _remember(db: sqlite3.Connection, memory: StoredMemory) -> str:
+    recorded, since = to_seconds(memory.recorded_at), to_seconds(memory.at)
+    slot = slot_of(memory.about or memory.subject, memory.predicate, memory.object)
+    end: float | None = None
+    later: str | None = None
+    over: list[int] = []
+    if slot is None:
+        known = db.execute(
+            "SELECT id FROM memories WHERE kind = ? AND text = ? AND slot IS NULL "
+            "AND turn IS NULL AND valid_to IS NULL AND person IS ? AND about IS ?",
+            (memory.kind, memory.text, memory.person, memory.about),
+        ).fetchone()
+        if known:
+            return str(known[0])
+    for row, other, predicate, thing, start, stop in db.execute(
+        "SELECT row, id, predicate, object, valid_from, valid_to FROM memories "
+        "WHERE slot = ? AND kind = ? ORDER BY valid_from",
+        (slot, memory.kind),
+    ).fetchall():
+        same = says_the_same((predicate, thing), (memory.predicate, memory.object))
+        if start > since:  # learned today of something that was so before
+            end, later = start, other
+            if same:  # it was so even then
+                _supersede(db, over, since, other)
+                db.execute("UPDATE memories SET valid_from = ? WHERE row = ?", (since, row))
+                return later
+            break
+        if stop is None or stop > since:
+            if same:
+                return str(other)
+            over.append(row)
+    _supersede(db, over, since, memory.id)
+    _insert(db, id=memory.id, kind=memory.kind, text=memory.text, recorded_at=recorded,
+            speaker=memory.speaker, language=memory.language, slot=slot,
+            subject=memory.subject, predicate=memory.predicate, object=memory.object,
+            valid_from=since, valid_to=end, superseded_by=later,
+            source=memory.source, person=memory.person,
+            about=memory.about)  # fmt: skip
+    return memory.id
+
+
+def _set_learned(db: sqlite3.Connection, id: str, by: LearnedBy) -> bool:
+    query = "UPDATE memories SET learned = max(learned, ?) WHERE id = ?"
+    return db.execute(query, (_LEARNED[by], id)).rowcount > 0
 
 
 def _supersede(db: sqlite3.Connection, rows: Sequence[int], at: float, by: str) -> None:

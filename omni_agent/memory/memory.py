@@ -20,13 +20,16 @@ from omni_agent.memory import forgetting
 from omni_agent.memory.embed.centred import Centred
 from omni_agent.memory.embed.text import QueryCache
 from omni_agent.memory.export import write_lines
-from omni_agent.memory.facts import normal
+from omni_agent.memory.facts import Statement, fact_of, normal
 from omni_agent.memory.indexer import Progress
 from omni_agent.memory.opened import Opened
 from omni_agent.memory.people import People
 from omni_agent.memory.recall import MIN_SCORE, best
-from omni_agent.memory.records import Keeping, Learner, Person, StoredMemory, TurnRecord
+from omni_agent.memory.records import Keeping, LearnedBy, Person, StoredMemory, TurnRecord
+from omni_agent.memory.scene_keeping import BUDGET
+from omni_agent.memory.scenes import Scenes
 from omni_agent.memory.sealing import KeptIn
+from omni_agent.memory.sights import ImagePrinter
 from omni_agent.memory.values import Vectors, clean, new_id, to_seconds
 from omni_agent.memory.vectors import VectorLedger
 from omni_agent.text_embedding import TextEmbedder, open_text_embedder
@@ -53,11 +56,14 @@ class Memory:
         clock: Clock = SYSTEM_CLOCK,
         people: Keeping = "ask",
         encrypt: KeptIn | None = None,
+        images: ImagePrinter | None = None,
+        picture_budget: int = BUDGET,
     ) -> None:
         if people not in get_args(Keeping):
             raise SettingsError(f'people={people!r} is none of "ask", "session" and "off"')
         self.folder = Path(folder).expanduser()
         self._keeping, self._encrypt = people, encrypt
+        self._images, self._picture_budget = images, picture_budget
         self._given, self._clock = embedder, clock
         self._opening = threading.RLock()
         self._ready = threading.Event()
@@ -70,6 +76,11 @@ class Memory:
     def people(self) -> People:
         """Whom this memory knows: who they are, what they said, how they look."""
         return self._use().people
+
+    @property
+    def scenes(self) -> Scenes:
+        """What was seen: when, where, who was there, what it said."""
+        return self._use().scenes
 
     def record_turn(self, turn: TurnRecord) -> tuple[str, ...]:
         """Write a finished turn; return the ids of its episodes (what was said, what was answered).
@@ -200,17 +211,6 @@ class Memory:
 
         return best(question, memories, keep=keep, limit=limit, min_score=min_score)
 
-    def forget(self, *what: str | Person) -> tuple[str, ...]:
-        """Delete memories and people for good; return the ids of all memories that went.
-
-        An episode takes its whole turn with it, a memory the facts drawn from it. When this returns
-        no byte of their words is left in the folder; their vectors are never found again, and are
-        off the disk after `flush` or `close`. People: see `People.forget`.
-        """
-        parts = self._use()
-        someone = [w for w in what if isinstance(w, Person) or parts.people.get(w)]
-        gone = [id for person in someone for id in parts.people.forget(person)]
-        if ids := [w for w in what if isinstance(w, str) and w not in someone]:
     def facts(
         self,
         *,
@@ -231,19 +231,48 @@ class Memory:
         names = {a.casefold() for a in about if isinstance(a, str)}
         return tuple(f for f in found if f.about in ids or (f.subject or "").casefold() in names)
 
-    def to_learn(self, by: Learner, *, limit: int = 50) -> tuple[StoredMemory, ...]:
+    def to_learn(self, by: LearnedBy, *, limit: int = 50) -> tuple[StoredMemory, ...]:
         """What people said that nobody has learned from yet, the newest first.
 
-        See omni_agent/learning.py, and `learned`.
+        See omni_agent/learning.py, `learn` and `learned_nothing`.
         """
         return self._use().ledger.to_learn(by, limit)
 
-    def learned(self, ids: Sequence[str], by: Learner) -> None:
-        """These were learned from, whatever came of it; that outlives the process."""
+    def learn(
+        self, episode: StoredMemory, statements: Sequence[Statement], by: LearnedBy
+    ) -> tuple[str, ...]:
+        """Keep what was learned from something somebody said; the ids of the facts.
+
+        It is told in words that stand by themselves ("The user is allergic to nuts."), and is
+        forgotten with the episode. Nothing is kept if that was forgotten meanwhile.
+        """
+        parts, now = self._use(), self._clock.now()
+        facts = [fact_of(statement, episode, now) for statement in statements]
+        for i, fact in enumerate(facts):
+            known = parts.people.named_like(fact.subject or "") if fact.about is None else ()
+            if len(known) == 1:
+                facts[i] = replace(fact, about=parts.people.speaker(known[0]))
+        ids = parts.ledger.learn(episode.id, facts, by)
+        if ids:
+            parts.indexer.wake()
+        return ids
+
+    def learned_nothing(self, ids: Sequence[str], by: LearnedBy) -> None:
+        """There was nothing to learn from these; that outlives the process."""
         self._use().ledger.set_learned(ids, by)
 
-            gone += forgetting.forget(parts.store, ids)
-            self._forgotten()
+    def forget(self, *what: str | Person) -> tuple[str, ...]:
+        """Delete memories and people for good; return the ids of all memories that went.
+
+        An episode takes its whole turn with it, a memory the facts drawn from it. When this returns
+        no byte of their words is left in the folder; their vectors are never found again, and are
+        off the disk after `flush` or `close`. People: see `People.forget`.
+        """
+        parts = self._use()
+        someone = [w for w in what if isinstance(w, Person) or parts.people.get(w)]
+        gone = [id for person in someone for id in parts.people.forget(person)]
+        if ids := [w for w in what if isinstance(w, str) and w not in someone]:
+            gone += self._forget(ids)
         return tuple(gone)
 
     def find(self, text: str) -> tuple[StoredMemory, ...]:
@@ -258,9 +287,7 @@ class Memory:
             raise SettingsError(f"{text!r} would match everything. Give some words to forget.")
         parts = self._use()
         ids, turns, keys = forgetting.mentions(parts.store, clean(text.strip()))
-        gone = forgetting.forget(parts.store, ids, turns, keys)
-        self._forgotten()
-        return gone
+        return self._forget(ids, turns, keys)
 
     def turns(self, conversation: str, limit: int = 20) -> tuple[TurnRecord, ...]:
         """The last turns of a conversation, oldest first."""
@@ -344,6 +371,7 @@ class Memory:
                 self._open = Opened(
                     self.folder, keeping=self._keeping, encrypt=self._encrypt, clock=self._clock,
                     embedder=self._open_embedder, embed=self._embed, forgotten=self._forgotten,
+                    images=self._images, picture_budget=self._picture_budget,
                 )  # fmt: skip
                 atexit.register(self.close)
             return self._open
@@ -365,6 +393,15 @@ class Memory:
         if not self._ready.wait(_PATIENCE) or self._questions is None:
             return None
         return self._embedder.name, self._questions(query)
+
+    def _forget(
+        self, ids: Sequence[str], turns: Sequence[int] = (), keys: Sequence[str] = ()
+    ) -> tuple[str, ...]:
+        parts = self._use()
+        gone, pictures = forgetting.forget(parts.store, ids, turns, keys)
+        parts.pictures.remove(pictures)
+        self._forgotten()
+        return gone
 
     def _forgotten(self) -> None:
         if self._questions is not None:

@@ -16,7 +16,10 @@ from omni_agent.memory.people import People
 from omni_agent.memory.pictures import Pictures
 from omni_agent.memory.prints import Prints
 from omni_agent.memory.records import Keeping
+from omni_agent.memory.scene_search import SceneSearch
+from omni_agent.memory.scenes import Scenes
 from omni_agent.memory.sealing import KeptIn, Sealing
+from omni_agent.memory.sights import ImagePrinter, Sights
 from omni_agent.memory.store import Store
 from omni_agent.memory.vectors import VectorLedger
 from omni_agent.text_embedding import TextEmbedder
@@ -37,6 +40,8 @@ class Opened:
         embedder: Callable[[VectorLedger], TextEmbedder],
         embed: Embed,
         forgotten: Callable[[], None],
+        images: ImagePrinter | None,
+        picture_budget: int,
     ) -> None:
         self._lock = FolderLock(folder)
         try:
@@ -61,6 +66,13 @@ class Opened:
         self.people = People(
             self.store, self.ledger, Prints(self.store, self.sealing), self.pictures, self.finder,
             keeping=keeping, clock=clock, forgotten=forgotten,
+        )  # fmt: skip
+        sights = Sights(self.store, images)
+        self.scenes = Scenes(
+            self.store, self.pictures, self.people,
+            SceneSearch(self.store, self.ledger, self.vectors, self.indexer, sights, embed),
+            sights, clock=clock, forgotten=forgotten, written=self.indexer.wake,
+            budget=picture_budget,
         )  # fmt: skip
         try:
             self._put_in_order()

@@ -228,6 +228,11 @@ class People(Recognition, PersonPast, PersonLeaving):
         known, id = self._identities(), id_of(person)
         return known.bearer(id, "voice") if id in known else None
 
+    def seen_as(self, person: Whom) -> str | None:
+        """Under which id what is seen of them is kept; None if they were forgotten meanwhile."""
+        known, id = self._identities(), id_of(person)
+        return known.bearer(id, "face") if id in known else None
+
     def every_id(self, people: Collection[Whom]) -> frozenset[str]:
         """All ids that these people's memories may carry; those forgotten meanwhile left out."""
         known = self._identities()

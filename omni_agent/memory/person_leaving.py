@@ -45,10 +45,14 @@ class PersonLeaving(PersonLedger):
             ]
             if gone:
                 rows = [row for id in gone for row in known.ids(id)]
-                erased = expire(db, rows, self._clock.now())
+                bare = not self._prints.are_veiled(rows)
+                erased = expire(db, rows, self._clock.now(), scrub=bare)
         if gone:
             self._pictures.remove(erased.pictures)
-            self._store.scrub()
+            if bare:  # takes long in a large memory; what was never there needs no scrubbing
+                self._store.scrub()
+            else:
+                self._store.empty_log()
         return len(gone)
 
     def export(self, person: Whom, folder: str | os.PathLike[str]) -> Path:

@@ -53,6 +53,9 @@ class PersonLedger:
     def _write(self) -> Iterator[sqlite3.Connection]:
         with self._store.write() as db:
             yield db
+            if self._prints.any_veiled:
+                now = read_identities(lambda query: db.execute(query).fetchall())
+                self._prints.unveil(db, now.kept)
         self.changed()
 
     def _identities(self) -> Identities:

@@ -49,6 +49,11 @@ class Pictures:
             elif self._sealing.on and not is_sealed(found := path.read_bytes()):
                 self._write(path.stem, self._sealing.close(found, path.stem))
 
+    def size(self, id: str) -> int:
+        """Bytes of its file; 0 where there is none."""
+        path = self._path(id)
+        return path.stat().st_size if path.exists() else 0
+
     def bytes_used(self) -> int:
         if not self._folder.exists():
             return 0

@@ -4,12 +4,16 @@ Of each person a few prints are kept: good ones that differ from each other, sin
 through a telephone, or the same face from the side, is another print. They are compared as one,
 pooled by their worth. The nearest single print would be the wrong thing to go by: with ten prints
 each, one of somebody's is near any stranger (`python benchmarks/known_people.py` has the figures).
+
+A stranger's print is on the disk only under a veil: a random pad that this process alone holds. Who
+tells their name or agrees has it taken off; else it is noise as soon as the process ends.
 """
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,6 +34,7 @@ ALIKE = 0.9
 """The cosine from which two views of a face show the same: the better one stays. (Of a voice, more
 of the same makes the pooled print surer.)"""
 _ENOUGH_SECONDS = 10.0  # of speech; more of it makes a print no better
+_VEILED = b"~"  # before the vector, which then has a length that no vector has
 _COLUMNS = "id, person, kind, model, quality, seconds, at, call, picture"
 
 
@@ -56,9 +61,16 @@ class Prints:
 
     def __init__(self, store: Store, sealing: Sealing) -> None:
         self._store, self._sealing = store, sealing
+        self._veils: dict[str, bytes] = {}
 
     def add(
-        self, db: sqlite3.Connection, new: KeptPrint, vector: Vectors, group: Sequence[str]
+        self,
+        db: sqlite3.Connection,
+        new: KeptPrint,
+        vector: Vectors,
+        group: Sequence[str],
+        *,
+        stranger: bool,
     ) -> list[KeptPrint]:
         """Keep one more print of somebody who goes by the ids of `group`.
 
@@ -79,14 +91,40 @@ class Prints:
             losing.append(those.pop(least))
             vectors.pop(least)
         if new not in losing:
+            plain = vector.astype("<f4").tobytes()
+            if stranger:
+                self._veils[new.id] = secrets.token_bytes(len(plain))
+                plain = _VEILED + _masked(plain, self._veils[new.id])
             db.execute(
                 f"INSERT INTO prints ({_COLUMNS}, vector) VALUES ({_marks(range(10))})",
                 (new.id, new.person, new.kind, new.model, new.quality, new.seconds,
-                 new.at.timestamp(), new.call, new.picture,
-                 self._sealing.close(vector.astype("<f4").tobytes(), new.id)),
+                 new.at.timestamp(), new.call, new.picture, self._sealing.close(plain, new.id)),
             )  # fmt: skip
             db.executemany("DELETE FROM prints WHERE id = ?", [(p.id,) for p in losing])
         return losing
+
+    @property
+    def any_veiled(self) -> bool:
+        return bool(self._veils)
+
+    def are_veiled(self, group: Sequence[str]) -> bool:
+        """Whether no print of these people was ever on the disk as it is."""
+        return all(p.id in self._veils for p in self.of(group))
+
+    def unveil(self, db: sqlite3.Connection, kept: Callable[[str], bool]) -> None:
+        """Write the prints of people who are kept now as they are."""
+        rows = db.execute(
+            f"SELECT id, person, vector FROM prints WHERE id IN ({_marks(list(self._veils))})",
+            list(self._veils),
+        ).fetchall()
+        veiled = {id: (p, blob) for id, p, blob in rows if self._is_veiled(blob, id)}
+        # A veil outlives its print by one change: somebody may be reading it right now.
+        self._veils = {id: veil for id, veil in self._veils.items() if id in veiled}
+        for id, (person, blob) in veiled.items():
+            if kept(person):
+                plain = self._opened(blob, id).tobytes()
+                sealed = self._sealing.close(plain, id)
+                db.execute("UPDATE prints SET vector = ? WHERE id = ?", (sealed, id))
 
     def of(self, group: Sequence[str]) -> tuple[KeptPrint, ...]:
         """What is kept of somebody, the best first."""
@@ -127,7 +165,20 @@ class Prints:
             yield person, self._opened(blob, id), quality, seconds
 
     def _opened(self, blob: bytes, id: str) -> Vectors:
-        return np.frombuffer(self._sealing.open(blob, id), "<f4")
+        """A veil that is gone leaves a vector of zeros, which is like nobody's."""
+        plain = self._sealing.open(blob, id)
+        if len(plain) % 4:
+            masked = plain[len(_VEILED) :]
+            plain = _masked(masked, self._veils.get(id, masked))
+        return np.frombuffer(plain, "<f4")
+
+    def _is_veiled(self, blob: bytes, id: str) -> bool:
+        return len(self._sealing.open(blob, id)) % 4 != 0
+
+
+def _masked(plain: bytes, veil: bytes) -> bytes:
+    mask = np.frombuffer(plain, np.uint8) ^ np.frombuffer(veil, np.uint8)
+    return mask.tobytes()
 
 
 def worth(print: KeptPrint) -> float:

@@ -66,7 +66,9 @@ class Recognition(PersonLedger):
                 new_id(kind[0], now), known.bearer(id_of(person), kind), kind, printer.name,
                 float(np.clip(quality, 0.0, 1.0)), seconds, now, call, shot,
             )  # fmt: skip
-            losing = self._prints.add(db, new, vector, known.ids(id_of(person)))
+            group = known.ids(id_of(person))
+            stranger = not known.kept(id_of(person))
+            losing = self._prints.add(db, new, vector, group, stranger=stranger)
             if new in losing:
                 return None
             if picture is not None and shot is not None:

@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 from omni_agent.messages import Language
 
-
-Learner = Literal["rules", "model"]
+LearnedBy = Literal["rules", "model"]
 """Who learned from what was said: rules, which are certain, or a model, for the rest."""
 
 

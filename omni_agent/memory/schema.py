@@ -99,12 +99,18 @@ CREATE TABLE changes (
     id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, what TEXT NOT NULL,
     details TEXT NOT NULL);
 
--- place, people: JSON; people is a list of ids.
+-- place, people: JSON; people is a list of ids. text: what was read. Both texts are also, as one,
+-- a row of `memories` of the same id, by which they are searched. picture: the id of a file of
+-- so many bytes, while it is kept.
 CREATE TABLE scenes (
-    id TEXT PRIMARY KEY, at REAL NOT NULL, until REAL, conversation TEXT, source TEXT NOT NULL,
-    place TEXT, people TEXT NOT NULL, text TEXT NOT NULL, description TEXT NOT NULL,
-    hash BLOB NOT NULL, picture TEXT);
-CREATE INDEX scenes_at ON scenes (at);
+    id TEXT PRIMARY KEY, at REAL NOT NULL, until REAL NOT NULL, conversation TEXT,
+    source TEXT NOT NULL, place TEXT, lat REAL, lon REAL, people TEXT NOT NULL, text TEXT NOT NULL,
+    description TEXT NOT NULL, picture TEXT, bytes INTEGER NOT NULL DEFAULT 0);
+-- All that a scene is chosen by without words: to go through 20,000 of them takes 3 ms.
+CREATE INDEX scenes_at ON scenes (at, until, people, lat, lon);
+-- What a picture looks like to an image model: float32.
+CREATE TABLE sights (
+    scene TEXT NOT NULL, model TEXT NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (scene, model));
 
 -- Which key prints and pictures are sealed with, where it is kept, and a proof that it is it.
 CREATE TABLE seal (key TEXT PRIMARY KEY, kept_in TEXT NOT NULL, proof BLOB NOT NULL);

@@ -72,6 +72,14 @@ class Store:
             except sqlite3.DatabaseError as error:
                 raise _explained(error, self.path) from error
 
+    def empty_log(self) -> None:
+        """Bring what was written into the ledger itself: quick, where `scrub` would be too much."""
+        with self._writing:
+            try:
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.DatabaseError as error:
+                raise _explained(error, self.path) from error
+
     def close(self) -> None:
         with self._writing, self._reading:
             self._reader.close()
