@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from omni_agent.memory.facts import PREDICATES, Statement
+from omni_agent.memory.facts import PREDICATES, SPEAKER, Statement, is_role
 from omni_agent.memory.statements_en import english
 from omni_agent.memory.statements_zh import chinese
 from omni_agent.memory.words import is_unspaced, terms
@@ -54,12 +54,6 @@ def _before_asking(sentence: str) -> str:
     return "" if 0 < len(asked) <= tag else ",".join(clauses[:asking])
 
 
-def is_stated_in(statement: Statement, said: str) -> bool:
-    """Whether one of the certain sentences has all of the object's words in it."""
-    wanted = set(terms(statement.object))
-    return bool(wanted) and any(wanted <= set(terms(s)) for s in certain_sentences(said))
-
-
 def _objects(statement: Statement) -> list[str]:
     known = PREDICATES[statement.predicate]
     parts = _AND.split(statement.object) if known.listed else [statement.object]
@@ -80,18 +74,110 @@ _SENTENCE = re.compile(r"(?:[^.!?。！？;；\n]|\.(?=\w))+[.!?。！？;；\n]
 _ASKS = re.compile(
     r"[?？]\s*$"
     r"|^\W*(?:what|who|whom|whose|where|when|why|how|which|is|are|am|was|were|do|does|did|can|could"
-    r"|will|would|shall|should|may|might|has|have|had|isn['’]t|aren['’]t|don['’]t|doesn['’]t|didn['’]t"
+    r"|will|would|shall|should|may|might|has|have|had|isn['’]t|aren['’]t|don['’]t|doesn['’]t|"
+    r"didn['’]t"
     r"|can['’]t|won['’]t)\b(?! \w+ing\b)"
-    r"|吗|呢\W*$|什么|谁|哪|怎么|怎样|为何|几[个点岁号]|多少|是不是|有没有|是否|([\u4e00-\u9fff])不\1",
+    r"|吗|呢\W*$|什么|谁|哪|怎么|怎样|为何|几[个点岁号]|多少|是不是|有没有|是否|([\u4e00-\u9fff])"
+    r"不\1",
     re.IGNORECASE,
 )
 _UNSURE = re.compile(
-    r"\b(?:maybe|perhaps|might|may|could|would|should|if|unless|whether|probably|possibly|apparently"
+    r"\b(?:maybe|perhaps|might|may|could|would|should|if|unless|whether|probably|possibly|"
+    r"apparently"
     r"|wonder\w*|suppose|imagine|pretend|joking|kidding|not sure|unsure|no idea|don['’]t know"
     r"|do not know|i think|i guess|i believe|i feel|i hope|i wish|i doubt|they say|people say"
     r"|i heard|i['’]ve heard|i read|somebody said|someone said|let['’]s say|for example"
     r"|not true|used to(?! be allergic)|almost|nearly)\b|['’]d\b"
-    r"|可能|也许|大概|或许|如果|要是|假如|假装|万一|的话|好像|似乎|听说|据说|不知道|不清楚|不确定|说不定"
+    r"|可能|也许|大概|或许|如果|要是|假如|假装|万一|的话|好像|似乎|听说|据说|不知道|不清楚|不确定|"
+    r"说不定"
     r"|应该|想象|开玩笑|我觉得|我猜|我以为|以为|差点|希望|但愿|比如|例如|算是",
     re.IGNORECASE,
 )
+
+
+# --- what somebody else read in it --------------------------------------------------------------
+
+
+def is_certain(statement: Statement, said: str) -> bool:
+    """Whether words that are certain bear a statement out that a model read in them.
+
+    The object's words must be there, those of the predicate, and who it is about; and nothing that
+    denies it.
+    """
+    cue = _CUES.get(statement.predicate)
+    return cue is not None and any(
+        cue.search(sentence)
+        and _has_words(sentence, statement.object)
+        and _is_about(sentence, statement.subject, said)
+        and (statement.predicate in _DENIALS or not _DENIES.search(sentence))
+        and not _TODAY.search(sentence)
+        for sentence in certain_sentences(said)
+    )
+
+
+def may_state(said: str) -> bool:
+    """Whether it is worth while to have a model read it."""
+    return any(
+        len(terms(sentence)) > 2 and (_ME.search(sentence) or _OTHERS.search(sentence))
+        for sentence in certain_sentences(said)
+    )
+
+
+def _has_words(sentence: str, object: str) -> bool:
+    if is_unspaced(object):
+        return object in sentence
+    wanted = set(terms(object))
+    return bool(wanted) and wanted <= set(terms(sentence))
+
+
+def _is_about(sentence: str, subject: str, said: str) -> bool:
+    if subject == SPEAKER:
+        return _ME.search(sentence) is not None
+    if is_role(subject):
+        mine = (
+            rf"\b(?:my|our) (?:\w+ )?{re.escape(subject)}\b|我们?(?:的|家的|家)"
+            rf"?{re.escape(subject)}"
+        )
+        return re.search(mine, said, re.IGNORECASE) is not None
+    return subject in said and (subject[0].isupper() or is_unspaced(subject))
+
+
+_ME = re.compile(r"\b(?:I|me|my|mine|we|us|our)\b|\bI['’]|[我咱]", re.IGNORECASE)
+_OTHERS = re.compile(
+    r"(?<!^)\b[A-Z][a-z]+|^[A-Z][a-z]+ (?:is|has|can|does|likes|loves|hates|lives)\b"
+    r"|[他她]|[\u4e00-\u9fff]{4}"
+)
+_TODAY = re.compile(
+    r"\b(?:today|tonight|right now|at the moment)\b|今天|今晚|这次|这会儿", re.IGNORECASE
+)
+_DENIES = re.compile(
+    r"\b(?:not|no|never|none|without|hardly)\b|n['’]t\b|不|没|别|无", re.IGNORECASE
+)
+_DENIALS = frozenset({"dislikes", "avoids", "not_allergic_to"})
+_CUES = {
+    name: re.compile(cue, re.IGNORECASE)
+    for name, cue in {
+        "name": r"\bname|\bcall|I['’]m |I am |this is|叫|名字|我是|姓",
+        "relation": r"\b(?:my|our)\b|我",
+        "likes": r"\b(?:like|love|adore|enjoy|favou?rite|fan|fond|crazy|keen|mad about|best)|喜欢|"
+        "爱|最|迷",
+        "dislikes": r"\b(?:hate|stand|dislike|detest|can['’]t bear|disgust|yuck|awful|not (?:a )"
+        "?fan)|n['’]t (?:like|enjoy)|not like|讨厌|不.{0,2}喜欢|受不了|不.{0,2}爱|烦|难吃",
+        "allergic_to": r"allerg|intoleran|coeliac|celiac|过敏|不耐受",
+        "not_allergic_to": r"allerg|过敏",
+        "avoids": r"\b(?:eat|drink|have|touch|avoid|without|cut out|gave up|given up|off|no)\b|"
+        "不.{0,2}[吃喝碰]|忌口|戒",
+        "eats": r"\beat|\bdrink|吃|喝",
+        "diet": r"vegan|vegetarian|pescatarian|kosher|halal|plant[- ]based|素|清真",
+        "lives_in": r"\b(?:live|living|move|home|based|settle)|住|搬|家在|定居",
+        "comes_from": r"\bfrom\b|\bborn\b|grew up|来自|老家|出生|人",
+        "works_as": r"\b(?:work|job|profession|am an?|['’]m an?|is an?|['’]s an?|been an?|retired)"
+        "\b|工作|上班|当|做|是",
+        "age": r"\d|\b(?:years|turned|turns|old)\b|岁|teen|ty\b|one|two|three|four|five|six|seven|"
+        "eight|nine|ten|eleven|twelve",
+        "birthday": r"birthday|\bborn\b|turns|生日|出生",
+        "has": r"\b(?:have|has|got|own|use|keep|suffer)|['’]ve|有|养|得了|患",
+        "plans": r"\b(?:going|will|plan|fly|travel|visit|moving|next|tomorrow|appointment|getting|"
+        "starting)|['’]ll|要|会|打算|准备|计划",
+    }.items()
+}

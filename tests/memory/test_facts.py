@@ -10,7 +10,7 @@ import pytest
 from omni_agent.clock import FakeClock
 from omni_agent.memory import Memory, TurnRecord
 from omni_agent.memory.facts import SPEAKER, Statement, sentence, told_as
-from omni_agent.memory.statements import certain_sentences, is_stated_in, statements_in
+from omni_agent.memory.statements import certain_sentences, is_certain, may_state, statements_in
 
 
 def said(text: str) -> list[tuple[str, str, str]]:
@@ -111,8 +111,8 @@ def test_what_was_learned_from_is_known_after_a_restart(tmp_path: Path, letters)
         newest, *rest = memory.to_learn("rules")
         assert newest.text == "line 2"
         assert len(rest) == 2  # and nothing of the agent's
-        memory.learned([newest.id], "rules")
-        memory.learned([rest[0].id], "model")
+        memory.learned_nothing([newest.id], "rules")
+        memory.learned_nothing([rest[0].id], "model")
     with Memory(tmp_path, embedder=letters) as memory:
         assert [m.text for m in memory.to_learn("rules")] == ["line 0"]
         assert [m.text for m in memory.to_learn("model")] == ["line 2", "line 0"]
@@ -147,7 +147,8 @@ def test_what_is_stated_is_read(text: str, statements: list[tuple[str, str, str]
 @pytest.mark.parametrize(
     "text",
     [
-        "Am I allergic to nuts?", "Anna is allergic to nuts, isn't she?", "If I were vegan …", "Maybe I'm allergic to nuts.",
+        "Am I allergic to nuts?", "Anna is allergic to nuts, isn't she?", "If I were vegan …",
+        "Maybe I'm allergic to nuts.",
         "I heard that Ben hates fish.", "I don't like it.",
         'Ben said "I hate fish".', "I have no allergies.", "I love you.", "I don't eat cake today.",
         "I have a question about nuts.", "Call me a taxi.", "", "…", "🥜", "x" * 5_000,
@@ -166,11 +167,35 @@ def test_long_winded_words_are_read_in_a_moment(text: str) -> None:
     assert datetime.now() - began < timedelta(seconds=1)
 
 
-def test_an_object_has_to_be_in_words_that_are_certain() -> None:
-    plums = Statement(subject=SPEAKER, predicate="likes", object="plums")
-    assert is_stated_in(plums, "Plums are what I like best.")
-    assert not is_stated_in(plums, "Do I like plums?")
-    assert not is_stated_in(plums, "I like pears.")
+@pytest.mark.parametrize(
+    ("statement", "text", "certain"),
+    [
+        ((SPEAKER, "likes", "plums"), "Plums are what I like best.", True),
+        ((SPEAKER, "likes", "plums"), "Do I like plums?", False),
+        ((SPEAKER, "likes", "plums"), "I like pears.", False),
+        ((SPEAKER, "likes", "plums"), "I do not like plums.", False),
+        ((SPEAKER, "likes", "plums"), "Anna likes plums.", False),
+        (("Anna", "likes", "plums"), "Anna likes plums.", True),
+        ((SPEAKER, "allergic_to", "plums"), "I hate plums.", False),
+        ((SPEAKER, "dislikes", "tea"), "I would like tea today.", False),
+        (("mother", "lives_in", "Oslo"), "My mother has her home in Oslo.", True),
+        (("mother", "lives_in", "Oslo"), "Her mother has a home in Oslo.", False),
+        ((SPEAKER, "allergic_to", "虾"), "我一吃虾就过敏。", True),
+        ((SPEAKER, "allergic_to", "虾"), "我吃虾不过敏。", False),
+        ((SPEAKER, "sings", "plums"), "I sing of plums.", False),  # of no kind that is known
+    ],
+)  # fmt: skip
+def test_what_a_model_reads_has_to_be_borne_out_by_words(statement, text, certain: bool) -> None:
+    subject, predicate, object = statement
+    read = Statement(subject=subject, predicate=predicate, object=object)
+    assert is_certain(read, text) is certain
+
+
+def test_a_model_is_asked_only_about_what_may_state_something() -> None:
+    assert may_state("My aunt keeps bees.")
+    assert may_state("Plums are what I like best.")
+    assert not may_state("What is the next step?")
+    assert not may_state("Stir it well.")
     assert certain_sentences("It rains. Is it cold? If so, go.") == ["It rains"]
 
 
