@@ -98,7 +98,7 @@ class YuNet:
 
     def __init__(self, path: Path, *, max_side: int = 640, least_score: float = 0.7) -> None:
         """`path`: the catalog's "face-finder". A larger picture is looked at in this size."""
-        cv2 = _cv2()
+        cv2 = opencv()
         self._max_side = max_side
         try:
             self._net: Any = cv2.FaceDetectorYN.create(
@@ -109,7 +109,7 @@ class YuNet:
         self._lock = threading.Lock()
 
     def find(self, image: Image) -> list[Face]:
-        cv2 = _cv2()
+        cv2 = opencv()
         width, height = image.size
         if min(width, height) < 16 or max(width, height) > 40 * min(width, height):
             return []
@@ -136,7 +136,7 @@ class SFace:
 
     def __init__(self, path: Path) -> None:
         """`path`: the catalog's "face-print"."""
-        cv2 = _cv2()
+        cv2 = opencv()
         try:
             self._net: Any = cv2.FaceRecognizerSF.create(str(path), "")
         except cv2.error as error:
@@ -153,7 +153,7 @@ class SFace:
 
 def upright(image: Image, face: Face) -> np.ndarray:
     """The face turned, moved and scaled onto `UPRIGHT`: uint8 [112, 112, 3] RGB."""
-    cv2 = _cv2()
+    cv2 = opencv()
     turn = _similarity(face.landmarks, UPRIGHT)
     crop: np.ndarray = cv2.warpAffine(image.pixels, turn, (SIDE, SIDE), flags=cv2.INTER_LINEAR)
     return crop
@@ -161,7 +161,7 @@ def upright(image: Image, face: Face) -> np.ndarray:
 
 def quality(face: Face, crop: np.ndarray) -> FaceQuality:
     """`crop`: as `upright` gives it."""
-    cv2 = _cv2()
+    cv2 = opencv()
     right, left, nose, mouth_right, mouth_left = face.landmarks.astype(np.float64)
     across, down = left - right, (mouth_right + mouth_left) / 2 - (right + left) / 2
     eyes, length = float(np.hypot(*across)), float(np.hypot(*down))
@@ -190,7 +190,7 @@ def quality(face: Face, crop: np.ndarray) -> FaceQuality:
 
 def _veil(crop: np.ndarray) -> float:
     """How far the colour of mouth and chin is from that of the cheeks; a mask shows in it."""
-    cv2 = _cv2()
+    cv2 = opencv()
     lab = cv2.cvtColor(crop, cv2.COLOR_RGB2LAB).astype(np.float32)
     cheeks = np.concatenate([lab[62:74, 28:42].reshape(-1, 3), lab[62:74, 70:84].reshape(-1, 3)])
     chin = np.concatenate([lab[82:92, 28:38].reshape(-1, 3), lab[82:92, 74:84].reshape(-1, 3)])
@@ -224,7 +224,8 @@ def _face(row: np.ndarray, stretch: np.ndarray) -> Face | None:
     return Face((float(x), float(y), float(width), float(height)), landmarks, float(row[14]))
 
 
-def _cv2() -> ModuleType:
+def opencv() -> ModuleType:
+    """Raises MissingExtra."""
     try:
         import cv2
     except ImportError as error:
