@@ -73,6 +73,14 @@ class HandedOver:
         self._released = True
         self._settle()
 
+    def known_of(self, call_ids: Collection[str]) -> dict[str, tuple[str, str | None]]:
+        """The names of these calls, and their outputs where the client has given them."""
+        return {
+            waiting.id: (waiting.name, waiting.output)
+            for waiting in self._waiting
+            if waiting.id is not None and waiting.id in call_ids
+        }
+
     def leave(self, call_ids: Collection[str]) -> None:
         """Their turn is over: nobody waits for these calls any more."""
         for waiting in self._waiting:

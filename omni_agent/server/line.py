@@ -7,7 +7,7 @@ begun at once, a local model would read its instructions twice.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,7 @@ class Line:
     call: LiveCall | None = None
     has_opened: asyncio.Event = field(default_factory=asyncio.Event)
     handed_over: HandedOver = field(default_factory=HandedOver)
+    _has_tools: tuple[Tool, ...] = ()
     _told: list[tuple[Item, Sequence[Given]]] = field(default_factory=list)
 
     async def opened(self) -> LiveCall:
@@ -92,8 +93,8 @@ class Line:
         if self.call is not None and parts:
             await self.call.send(*parts, respond=False)
 
-    async def update(self, changes: dict[str, Any]) -> None:
-        """Change the session, and the call if there is one. Raises BadEvent."""
+    def change(self, changes: dict[str, Any]) -> frozenset[str]:
+        """Change the session; the names of the wishes that are others now. Raises BadEvent."""
         tools = changes.get("tools")
         named = (tool.get("name") for tool in tools or () if isinstance(tool, dict))
         if taken := [name for name in named if name in self.agent.runner.tools]:
@@ -102,20 +103,34 @@ class Line:
                 code="invalid_value",
                 param="session.tools",
             )
-        changed = self.session.update(changes, self.terms.limits)
+        return self.session.update(changes, self.terms.limits)
+
+    async def apply(self, changed: Collection[str], *, drop_calls: bool = False) -> None:
+        """Have the call be as the session wishes now.
+
+        `drop_calls`: what the client was called to do comes to nothing with the turn that is cut
+        short; else what it makes of it is told late.
+        """
         if self.call is None or not changed:
             return
+        had = self._has_tools if drop_calls else ()
         wishes = self.session.wishes
         every: dict[str, Any] = {
             "instructions": wishes.instructions or self.agent.instructions,
-            "tools": self._tools(),
+            "tools": self._tools() if "tools" in changed else (),
             "voice": self.session.voice,
             "language": wishes.language,
             "listening": wishes.listening,
             "speak": wishes.speak,
             "answers": wishes.answers,
         }
-        await self.call.configure(**{name: every[name] for name in changed})
+        for tool in had:
+            tool.on_interrupt = "drop"
+        try:
+            await self.call.configure(**{name: every[name] for name in changed})
+        finally:
+            for tool in had:
+                tool.on_interrupt = "keep"
 
     async def close(self, reason: str) -> None:
         """End the call; what was said is kept."""
@@ -137,4 +152,6 @@ class Line:
 
     def _tools(self) -> tuple[Tool, ...]:
         seconds = self.terms.limits.tool_seconds
-        return client_tools(self.session.wishes.tools, self.handed_over, timeout=seconds)
+        wanted = self.session.wishes.tools
+        self._has_tools = client_tools(wanted, self.handed_over, timeout=seconds)
+        return self._has_tools

@@ -17,6 +17,7 @@ from omni_agent.events import (
     MemoryStored,
     OutputControl,
     PartialTranscript,
+    PeoplePresent,
     SpeechStarted,
     SpeechStopped,
     StateChanged,
@@ -135,6 +136,8 @@ class Narrator:
                 self._say_omni("memory", memories=[_memory(m) for m in event.memories])
             case FrameSeen():
                 self._say_omni("frame", source=event.source)
+            case PeoplePresent():
+                self._say_omni("people", people=[asdict(person) for person in event.people])
             case TurnMeasured():
                 figures = asdict(event)
                 del figures["t"]
@@ -284,6 +287,16 @@ class Narrator:
         self._handed_over.leave(self._handed.values())
         self._handed.clear()
         self._acting.clear()
+
+    def give_up_calls(self) -> tuple[str, ...]:
+        """The turn ends with what the client was called to do; the ids of these calls, if any."""
+        ids = tuple(self._handed.values())
+        if ids:
+            self._finish("completed")
+            self._handed.clear()
+            self._acting.clear()
+            self._in_turn = False
+        return ids
 
     def _await_more_calls(self) -> None:
         """When only the client's tools are still to run, the response is done.

@@ -26,6 +26,9 @@ SHORTEST_COMMIT = 100.0  # ms of sound
 MOST_AHEAD = 4.0
 """Seconds of sound that a call is given at once; it drops what it is too busy for."""
 
+ANOTHER_SELF = frozenset({"instructions", "tools", "voice", "language"})
+"""Wishes of a session that the turn under way cannot go on with."""
+
 BEGIN = "(The user is there and waits. Greet them in a few words.)"
 """Asks for a first word, where a client wants a response before anybody has said anything."""
 
@@ -47,6 +50,7 @@ class Realtime:
         self._buffered_ms = 0.0  # sound since the last turn
         self._ahead = 0.0  # seconds of sound that may not have been listened to
         self._committed = False  # sound that waits for a response to be asked for
+        self._given_up: set[str] = set()  # calls whose turn ended when the session was changed
         self._began = time.monotonic()
 
     async def obey(self, event: dict[str, Any]) -> None:
@@ -144,7 +148,14 @@ class Realtime:
         changes = event.get("session")
         if not isinstance(changes, dict):
             raise BadEvent("`session` is missing; it has what is to change", param="session")
-        await self._line.update(changes)
+        changed = self._line.change(changes)
+        calls = self.narrator.give_up_calls() if changed & ANOTHER_SELF else ()
+        outputs = self._line.handed_over.known_of(calls)
+        await self._line.apply(changed, drop_calls=bool(calls))
+        self._given_up.update(calls)
+        for name, output in outputs.values():
+            if output is not None:
+                await self._tell_output(name, output)
         session = self._line.session
         if self._sound.form != session.sound_in:
             self._sound = SoundIn(session.sound_in)
@@ -230,9 +241,19 @@ class Realtime:
             )
         body = {"type": "function_call_output", "call_id": call_id, "output": output}
         self._add(new_item(body, id=id), (), after)
-        if not self._line.handed_over.answer(call_id, output):
-            name = called[0].get("name")
+        if self._line.handed_over.answer(call_id, output):
+            return
+        name = str(called[0].get("name"))
+        if call_id in self._given_up:
+            self._given_up.discard(call_id)
+            await self._tell_output(name, output)
+        else:
             await self._line.give(Text(f"(Too late, {name} gave: {output})"))
+
+    async def _tell_output(self, name: str, output: str) -> None:
+        """The turn that called for it is over, and the client wants another to answer it."""
+        self.narrator.given = True
+        await self._line.give(Text(f"({name} gave: {output})"))
 
     def _add(self, item: Item, inputs: Sequence[Given], after: str | None) -> None:
         before = self._items.add(item, after=after)

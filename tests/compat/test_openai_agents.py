@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -40,9 +40,15 @@ def get_weather(city: str) -> str:
 
 @asynccontextmanager
 async def session_with(
-    served: Served, *tools: Any, instructions: str = "Rhyme.", **settings: Any
+    served: Served,
+    *tools: Any,
+    instructions: str = "Rhyme.",
+    handoffs: Sequence[RealtimeAgent] = (),
+    **settings: Any,
 ) -> AsyncIterator[RealtimeSession]:
-    agent = RealtimeAgent(name="Cook", instructions=instructions, tools=[*tools])
+    agent = RealtimeAgent(
+        name="Cook", instructions=instructions, tools=[*tools], handoffs=[*handoffs]
+    )
     settings = {"turn_detection": TURN_DETECTION, **settings}
     runner = RealtimeRunner(agent, config={"model_settings": settings})
     async with await runner.run(model_config={"url": served.ws_url, "api_key": "-"}) as session:
@@ -141,6 +147,22 @@ async def test_the_agents_own_tool_runs_on_the_server() -> None:
             assert not of(events, "tool_start")
             history = of(events, "history_updated")[-1].history
             assert told(history)[-1] == ("assistant", "It rings in five.")
+
+
+async def test_another_agent_takes_over_and_answers() -> None:
+    baker = RealtimeAgent(name="Baker", instructions="Speak of bread.", tools=[get_weather])
+    call = ToolCall("call_1", "transfer_to_baker", {})
+    async with serving(call, "Knead it well.") as served:
+        async with session_with(served, handoffs=[baker]) as session:
+            await session.send_message("How do I make bread?")
+            events = await until(session, "agent_end", count=2)
+            (handoff,) = of(events, "handoff")
+            assert (handoff.from_agent.name, handoff.to_agent.name) == ("Cook", "Baker")
+            history = of(events, "history_updated")[-1].history
+            assert told(history)[-1] == ("assistant", "Knead it well.")
+            now = served.model.sessions[-1]
+            assert now.system.endswith("Speak of bread.")
+            assert "get_weather" in [spec.name for spec in now.tools]
 
 
 @pytest.mark.parametrize("still_thinking", [False, True])

@@ -6,7 +6,7 @@ from typing import Any
 from talking import Client, serving
 
 from omni_agent.listening import SpeechSure
-from omni_agent.messages import ToolCall, ToolResult
+from omni_agent.messages import Text, ToolCall, ToolResult
 from omni_agent.server import Limits, ServerSettings
 from omni_agent.tools.base import tool
 
@@ -130,3 +130,74 @@ async def test_what_a_model_calls_its_calls_is_unique_on_the_wire() -> None:
             await client.send("response.create")
             await client.until("response.done")
         assert ids[0] != ids[1]
+
+
+async def test_one_who_is_handed_over_answers_with_what_the_tool_gave() -> None:
+    """A client that hands over to another agent changes the session before it gives the output."""
+    async with serving(TIME, "Ahoy, noon.") as server, server.client() as client:
+        await has_tools(client)
+        call = (await client.asks("When?"))["response"]["output"][0]
+        await client.send("session.update", session={"instructions": "Be a pirate.", "tools": []})
+        await client.until("session.updated", within=2)
+        await gives(client, call, "noon")
+        await client.send("response.create", response={"metadata": {"n": "1"}})
+        done = (await client.until("response.done"))["response"]
+        assert (done["status"], done["metadata"]) == ("completed", {"n": "1"})
+        assert done["output"][0]["content"][0]["transcript"] == "Ahoy, noon."
+        now = server.model.sessions[-1]
+        assert now.system.endswith("Be a pirate.")
+        assert [part.text for part in now.fed if isinstance(part, Text)] == [
+            "(get_time gave: noon)"
+        ]
+        assert await client.quiet() == []
+
+
+async def test_outputs_given_before_the_session_changed_are_not_lost() -> None:
+    async with serving([WEATHER, TIME], "Snow, at noon.") as server, server.client() as client:
+        await has_tools(client)
+        weather, time = (await client.asks("How and when?"))["response"]["output"]
+        await gives(client, weather, "snow")
+        await client.send("session.update", session={"instructions": "Be a pirate."})
+        await client.until("session.updated", within=2)
+        await gives(client, time, "noon")
+        await client.send("response.create")
+        await client.until("response.done")
+        told = [str(part) for part in server.model.sessions[-1].fed]
+        assert sum("snow" in part for part in told) == 1
+        assert sum("noon" in part for part in told) == 1
+
+
+async def test_a_call_goes_on_where_the_session_is_changed_only_in_how_it_listens() -> None:
+    async with serving(TIME, "At noon.") as server, server.client() as client:
+        await has_tools(client)
+        call = (await client.asks("When?"))["response"]["output"][0]
+        await client.send("session.update", session={"audio": {"input": {"turn_detection": None}}})
+        await client.until("session.updated")
+        await gives(client, call, "noon")
+        await client.send("response.create")
+        done = (await client.until("response.done"))["response"]
+        assert done["output"][0]["content"][0]["transcript"] == "At noon."
+        assert len(server.model.sessions) == 1
+        assert any(isinstance(part, ToolResult) for part in server.model.sessions[0].fed)
+
+
+async def test_after_a_change_of_the_session_a_late_result_is_told_as_before() -> None:
+    turns = (TIME, "At noon.", WEATHER, "As I said.")
+    async with serving(*turns, transcripts=["Weather?", "Hello?"]) as server:
+        async with server.client() as client:
+            await has_tools(client)
+            call = (await client.asks("When?"))["response"]["output"][0]
+            await client.send("session.update", session={"instructions": "Be a pirate."})
+            await client.until("session.updated")
+            await gives(client, call, "noon")
+            await client.send("response.create")
+            await client.until("response.done")
+            await client.says()
+            call = (await client.until("response.done"))["response"]["output"][0]
+            await client.hears(SpeechSure(1200))
+            await client.until("input_audio_buffer.speech_started")
+            await gives(client, call, "snow")
+            await client.says()
+            await client.until("response.done")
+            told = [str(part) for part in server.model.sessions[-1].fed]
+            assert any("called before the user cut in, came back: snow" in part for part in told)
