@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from os import PathLike
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -13,6 +13,7 @@ from omni_agent.clock import SYSTEM_CLOCK, Clock
 from omni_agent.conversation import PLAIN, Conversation
 from omni_agent.errors import SettingsError, UsageError
 from omni_agent.events import Event, Reply
+from omni_agent.learning import Learning
 from omni_agent.loop_thread import LoopThread, refuse_in_a_loop
 from omni_agent.messages import Exchange, Language, Message, ToolSpec
 from omni_agent.model.base import ModelSession, OmniModel
@@ -52,7 +53,9 @@ class Agent:
 
     `model` is an opened model or a name for `open_model`; agents with the same name share one
     loaded model. `memory` is a `Memory`, or a folder to keep one in; None remembers nothing
-    beyond the conversation. `examples` show a small model how to answer without a tool.
+    beyond the conversation. `learn`: draw lasting facts from what was said ("Ben is allergic to
+    nuts") while nobody talks, and keep them there. `examples` show a small model how to answer
+    without a tool.
     `prepare` is awaited once before the first turn, for tools that load something; what is
     `lasting` is restored then, and closed with the agent.
     `ask` and `stream` go on with the agent's own conversation; `conversation()` opens others.
@@ -67,6 +70,7 @@ class Agent:
         examples: Sequence[Exchange] = (),
         model: OmniModel | str = "auto",
         memory: Memory | str | PathLike[str] | None = None,
+        learn: bool = True,
         voice: str | None = None,
         language: Language = "en",
         place: Position | None = None,
@@ -96,6 +100,9 @@ class Agent:
         self.memory = _opened(memory, clock)
         self.transient_memory = TransientMemory(clock)  # what tools keep where there is no memory
         self._owns_memory = self.memory is not memory
+        self._learning: Learning | None = None
+        if learn and self.memory is not None:
+            self._learning = Learning(self.memory, self._loaded_model, clock=clock)
         self._model = model
         self._place = place
         self._prepare = prepare
@@ -244,16 +251,23 @@ class Agent:
             self._model = await open_model(self._model)
         return self._model
 
+    def at_work(self) -> AbstractContextManager[None]:
+        """To be inside during a turn or a call: the model is then not asked to learn."""
+        return nullcontext() if self._learning is None else self._learning.at_work()
+
     async def close(self) -> None:
         """End all conversations and what lasts, flush the memory. A shared model stays loaded.
 
-        May be called twice.
+        Takes up to `learning.AT_CLOSE` seconds where there is something to learn yet. May be called
+        twice.
         """
         self._closed = True
         self._own = None
         async with AsyncExitStack() as stack:  # one that fails keeps none of the others open
             if self.memory is not None and self._owns_memory:
                 stack.push_async_callback(asyncio.to_thread, self.memory.close)
+            if self._learning is not None:
+                stack.push_async_callback(self._learning.close)
             for lasting in self._lasting if self._restored else ():
                 stack.callback(lasting.close)
             self._restored = False
@@ -290,6 +304,9 @@ class Agent:
         if self._own is None:
             self._own = self.conversation()
         return self._own
+
+    def _loaded_model(self) -> OmniModel | None:
+        return None if isinstance(self._model, str) else self._model
 
     def _thread(self) -> LoopThread:
         with self._making_thread:

@@ -237,9 +237,10 @@ class Conversation:
         self._reader = asyncio.current_task()
         self._running = cast("AsyncGeneratorType[Event, None]", turn)
         try:
-            async with aclosing(turn) as events:
-                async for event in events:
-                    yield event
+            with self._agent.at_work():
+                async with aclosing(turn) as events:
+                    async for event in events:
+                        yield event
         finally:
             self._running = self._reader = None
 

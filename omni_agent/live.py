@@ -16,6 +16,7 @@ import logging
 import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -99,6 +100,7 @@ class LiveCall:
         self._waiting: set[asyncio.Future[Any]] = set()
         self._closing: asyncio.Task[None] | None = None
         self._open = self._ended = False
+        self._while_open = ExitStack()
 
     # --- what goes in ------------------------------------------------------------------------
 
@@ -242,6 +244,7 @@ class LiveCall:
         )
         await self._floor.prepare()
         self._open = True
+        self._while_open.enter_context(self.agent.at_work())
         for work in (self._run(), self._watch(), self._take_announcements()):
             self._tasks.append(asyncio.create_task(work))
         if settings.prepare:
@@ -268,6 +271,7 @@ class LiveCall:
         await self._floor.speaking.interrupt()
         await self._floor.speaking.close()
         await self._conversation.close()
+        self._while_open.close()
         self._emit(CallEnded(reason, self._clock.monotonic()))
         self._ended = True
         self._observer.close()

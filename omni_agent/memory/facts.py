@@ -7,6 +7,7 @@ in `PREDICATES` has one object at a time, like `lives_in`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +18,7 @@ from omni_agent.memory.words import is_unspaced, terms
 
 SPEAKER = "speaker"
 """As a subject: whoever said it."""
-_TELLER = {"en": "The user", "zh": "用户"}
+_TELLER = {"en": "the user", "zh": "用户"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +134,7 @@ def fact_of(statement: Statement, episode: StoredMemory, now: datetime) -> Store
     return StoredMemory(
         id=new_id("f", now),
         kind="fact",
-        text=sentence(statement, subject, object),
+        text=re.sub("^the user", "The user", sentence(statement, subject, object)),
         recorded_at=now,
         valid_from=statement.valid_from or episode.at,
         subject=named,
