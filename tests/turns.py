@@ -80,9 +80,6 @@ class Notebook:
         self.turns.append(turn)
         return (f"e_{len(self.turns)}",)
 
-    def to_learn(self, by: str, **_: Any) -> tuple[()]:
-        return ()
-
 
 def fail(error: Exception) -> Callable[[], object]:
     def raise_it() -> object:
@@ -92,6 +89,7 @@ def fail(error: Exception) -> Callable[[], object]:
 
 
 def agent_of(model: ScriptedModel, *tools: Tool, memory: Any = None, **options: Any) -> Agent:
+    options.setdefault("learn", not isinstance(memory, Notebook))
     return Agent("Be kind.", model=model, tools=tools, memory=memory, **options)
 
 
