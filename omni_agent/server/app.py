@@ -11,9 +11,11 @@ import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.datastructures import QueryParams
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -33,6 +35,7 @@ from omni_agent.tools.base import Position
 
 if TYPE_CHECKING:
     from omni_agent.agent import Agent
+    from omni_agent.model.base import ModelProfile
 
 logger = logging.getLogger("omni_agent.server")
 
@@ -74,6 +77,7 @@ def create_app(
     app = Starlette(
         routes=[
             WebSocketRoute("/v1/realtime", server.realtime),
+            Route("/v1/realtime", server.why_no_call),
             Route("/v1/chat/completions", server.chat.complete, methods=["POST"]),
             Route("/v1/models", server.models),
             Route("/v1/models/{name}", server.model),
@@ -89,6 +93,16 @@ def create_app(
     app.state.settings = settings
     app.state.stop = server.stop
     return app
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A call that can be had."""
+
+    name: str
+    agent: Agent
+    profile: ModelProfile
+    place: Position | None
 
 
 class _Server:
@@ -112,46 +126,57 @@ class _Server:
         return None
 
     async def realtime(self, socket: WebSocket) -> None:
-        query = socket.query_params
-        found = self.agent(query.get("model"), query.get("agent"))
-        if found is None:
-            message = f"there is no such agent here; there is: {', '.join(self._agents)}"
-            await self._refuse(socket, refused(404, message, "model_not_found"))
-            return
-        try:
-            place = position(query["at"]) if query.get("at") else None
-        except SettingsError as error:
-            await self._refuse(socket, refused(400, str(error), "invalid_value"))
-            return
-        name, agent = found
-        try:
-            profile = (await agent.open_model()).profile
-        except OmniAgentError as error:
-            logger.exception("the model of %s cannot be opened", name)
-            await self._refuse(socket, refused(500, str(error), type(error).__name__))
-            return
-        if self.calls.full:
-            message = f"{len(self.calls)} calls are open; more are not taken. Try again later"
-            await self._refuse(socket, refused(503, message, "too_many_calls"))
+        call = await self._call_for(socket.query_params)
+        if isinstance(call, JSONResponse):
+            self.metrics.refused(str(call.status_code))
+            await socket.send_denial_response(call)
             return
         limits = self._settings.limits
         terms = Terms(
             limits=limits,
-            omni=query.get("omni") == "1",
-            place=place,
+            omni=socket.query_params.get("omni") == "1",
+            place=call.place,
             sound=Bucket.full(rate=1.5, size=limits.audio_ahead, at=time.monotonic()),
             record=self._settings.record,
         )
-        connection = Connection(socket, name, agent, profile, self.metrics, terms)
+        connection = Connection(socket, call.name, call.agent, call.profile, self.metrics, terms)
         self.calls.add(connection)
         try:
             await connection.serve()
         finally:
             self.calls.remove(connection)
 
-    async def _refuse(self, socket: WebSocket, response: JSONResponse) -> None:
-        self.metrics.refused(str(response.status_code))
-        await socket.send_denial_response(response)
+    async def why_no_call(self, request: Request) -> Response:
+        """A browser does not tell a page why its WebSocket was refused; here it can ask."""
+        call = await self._call_for(request.query_params)
+        if isinstance(call, JSONResponse):
+            return call
+        response = refused(426, "a call is a WebSocket; connect with one", "upgrade_required")
+        response.headers["upgrade"] = "websocket"
+        return response
+
+    async def _call_for(self, query: QueryParams) -> _Wanted | JSONResponse:
+        """What kind of call is wanted, or why there can be none."""
+        found = self.agent(query.get("model"), query.get("agent"))
+        if found is None:
+            message = f"there is no such agent here; there is: {', '.join(self._agents)}"
+            return refused(404, message, "model_not_found")
+        try:
+            place = position(query["at"]) if query.get("at") else None
+        except SettingsError as error:
+            return refused(400, str(error), "invalid_value")
+        name, agent = found
+        try:
+            profile = (await agent.open_model()).profile
+        except OmniAgentError as error:
+            logger.exception("the model of %s cannot be opened", name)
+            return refused(500, str(error), type(error).__name__)
+        if self.calls.stopping:
+            return refused(503, "the server is being stopped; call again later", "going_away")
+        if self.calls.full:
+            message = f"{len(self.calls)} calls are open; more are not taken. Try again later"
+            return refused(503, message, "too_many_calls")
+        return _Wanted(name, agent, profile, place)
 
     async def models(self, request: Request) -> Response:
         return JSONResponse({"object": "list", "data": [self._card(n) for n in self._agents]})

@@ -117,7 +117,7 @@ async def test_agents_are_chosen_by_name() -> None:
 
 async def test_what_is_no_websocket_is_told_so() -> None:
     async with serving() as server, server.http as http:
-        assert (await http.get("/v1/realtime")).status_code == 404
+        assert (await http.get("/v1/realtime")).status_code == 426
         with pytest.raises(websockets.InvalidStatus):
             await websockets.connect(server.url.replace("http", "ws") + "/v1/nothing")
 

@@ -127,6 +127,23 @@ async def test_no_more_calls_are_taken_than_are_allowed() -> None:
             pass
 
 
+async def test_a_page_can_ask_why_its_call_was_refused() -> None:
+    async with serving(settings=limited(calls=1)) as server, server.http as http:
+
+        async def why(query: str = "") -> tuple[int, str]:
+            answer = await http.get(f"/v1/realtime{query}")
+            return answer.status_code, answer.json()["error"]["code"]
+
+        assert await why() == (426, "upgrade_required")  # it would not be refused
+        assert await why("?model=nobody") == (404, "model_not_found")
+        assert await why("?at=here") == (400, "invalid_value")
+        async with server.client():
+            assert await why() == (503, "too_many_calls")
+        await no_call_is_open(server)
+        server.app.state.calls.stopping = True
+        assert await why() == (503, "going_away")
+
+
 async def test_a_call_in_which_nothing_happens_is_ended() -> None:
     async with serving(settings=limited(idle_seconds=0.3)) as server:
         async with server.client() as client:
