@@ -23,8 +23,8 @@ const FALTERS = 700; // ms
  * Kinds: phase("off" | "connecting" | "on" | "lost" | "gone", detail) · state(of the agent) ·
  * microphone(null or NoDevice) · hears({text, id, speaker, final}) · says({id, text, whole}) ·
  * sounds({id, ms}) · ends({id}) · played({id, ms}) · playedAll({id}) · cut({id, ms}) ·
- * heard({id, text}) · tool(event) · memories(list) · seen(source) · latency(turn) ·
- * trouble({message}) · eye(source, stream or null) · holding(boolean)
+ * heard({id, text}) · tool(event) · memories(list) · people(list) · seen(source) ·
+ * latency(turn) · trouble({message}) · eye(source, stream or null) · holding(boolean)
  */
 export class Call {
   #listeners = new Map();
@@ -230,6 +230,9 @@ export class Call {
         break;
       case 'omni.memory':
         this.#tell('memories', event.memories);
+        break;
+      case 'omni.people':
+        this.#tell('people', event.people);
         break;
       case 'omni.frame':
         this.#tell('seen', event.source);

@@ -9,6 +9,7 @@ import { Dock } from './dock.js';
 import { el, say } from './dom.js';
 import { Latency } from './latency.js';
 import { OneCall } from './one_call.js';
+import { People } from './people.js';
 import { settingsDialog } from './settings.js';
 import { Stage } from './stage.js';
 import { t } from './words.js';
@@ -19,10 +20,12 @@ export function mount(root, { offer, server }) {
   const call = new Call();
   const alert = el('p.sr-only', { role: 'alert' });
   const here = { origin: null, heading: null, streets: [] };
+  const people = new People();
   const stage = new Stage({
     sound: () => sound(call),
     interrupt: () => call.interrupt(),
     setup: setup(choices),
+    people: people.element,
   });
   const captions = new Captions((line) => stage.caption(line));
   const cards = new Cards({
@@ -113,6 +116,7 @@ export function mount(root, { offer, server }) {
 
   call.on('phase', (phase, detail) => {
     stage.notice('link', linkNotice(phase, detail, () => call.retryNow(), begin));
+    if (phase !== 'on') people.show([]);
     if (phase === 'off' || phase === 'gone') {
       tabs.release();
       cards.abandon();
@@ -146,6 +150,7 @@ export function mount(root, { offer, server }) {
     stage.acts(run.name);
   });
   call.on('memories', (memories) => cards.remembered(memories));
+  call.on('people', (there) => people.show(there));
   call.on('seen', (source) => stage.saw(source));
   call.on('latency', (turn) => {
     latency.measured(turn);
@@ -211,6 +216,9 @@ function linkNotice(phase, detail, retry, again) {
       };
     case 'gone': {
       const known = ['idle', 'too long', 'full', 'going away', 'too slow', 'stalled'];
+      if (detail?.reason === 'refused') {
+        return { words: detail.message, action: { says: 'notice.callAgain', run: again } };
+      }
       const why = known.includes(detail?.reason) ? detail.reason : detail?.code === 1000 ? 'ended' : 'gone';
       return { says: `gone.${why}`, action: { says: 'notice.callAgain', run: again } };
     }

@@ -1,12 +1,14 @@
 // The wire: OpenAI's Realtime protocol over a WebSocket, with the omni.* events where there are some.
 
 const BACKOFF = [500, 1000, 2000, 4000, 8000, 8000]; // ms
+const MOST_ASKED = 3000; // ms, for why a call was refused
+const REASONS = { too_many_calls: 'full', going_away: 'going away' };
 const MOST_WAITING = 256 * 1024; // bytes; about four seconds of sound
 
 /**
  * `on.event(event)` for everything the server says; `on.link(state, detail)` with
  *   "connecting" · "open" · "lost" {attempt, of, wait} · "gone" {code, reason} (it gave up or was
- *   told to go away) · "closed" (by `close`).
+ *   told to go away; {code, reason, message} where it would not take the call) · "closed" (by `close`).
  */
 export class Realtime {
   #url;
@@ -14,6 +16,7 @@ export class Realtime {
   #on;
   #socket = null;
   #attempt = 0;
+  #wasOpen = false;
   #retry = null;
   #closed = false;
   #next = 0;
@@ -30,18 +33,21 @@ export class Realtime {
     this.#on.link('connecting');
     const socket = new WebSocket(this.#url);
     this.#socket = socket;
+    let created = false;
     socket.onmessage = ({ data }) => {
       if (socket !== this.#socket) return;
       const event = JSON.parse(data);
       if (event.type === 'session.created') {
         this.#attempt = 0;
+        this.#wasOpen = created = true;
         this.send({ type: 'session.update', session: this.#session() });
         this.#on.link('open');
       }
       this.#on.event(event);
     };
-    socket.onclose = ({ code, reason }) => {
-      if (socket === this.#socket) this.#lost(code, reason);
+    socket.onclose = async ({ code, reason }) => {
+      const why = created ? null : await whyRefused(this.#url);
+      if (socket === this.#socket) this.#lost(code, reason, why);
     };
   }
 
@@ -81,12 +87,13 @@ export class Realtime {
     this.#on.link('closed');
   }
 
-  #lost(code, reason) {
+  #lost(code, reason, why) {
     this.#socket = null;
     if (this.#closed) return;
-    if (isFinal(code, reason) || this.#attempt >= BACKOFF.length) {
+    const refused = why !== null && !this.#wasOpen; // a line that broke may still be counted
+    if (refused || isFinal(code, reason) || this.#attempt >= BACKOFF.length) {
       this.#closed = true;
-      this.#on.link('gone', { code, reason });
+      this.#on.link('gone', { code, reason, ...why });
       return;
     }
     const wait = BACKOFF[this.#attempt++];
@@ -99,6 +106,21 @@ export class Realtime {
 function isFinal(code, reason) {
   const ended = code === 1000 || code === 1008 || code === 1009 || code === 1011 || code >= 4000;
   return ended || reason === 'idle' || reason === 'too long';
+}
+
+/** A refused WebSocket tells a page nothing (1006), but the same address asked over HTTP does. */
+async function whyRefused(url) {
+  const address = new URL(url);
+  address.protocol = address.protocol === 'wss:' ? 'https:' : 'http:';
+  try {
+    const answer = await fetch(address, { signal: AbortSignal.timeout(MOST_ASKED) });
+    const { error } = await answer.json();
+    if (!error?.message || answer.status === 426) return null; // it would take the call now
+    return { reason: REASONS[error.code] ?? 'refused', message: error.message };
+  } catch (error) {
+    console.debug('no word about why the call was refused', error); // nobody is there
+    return null;
+  }
 }
 
 function toBase64(buffer) {

@@ -14,7 +14,7 @@ export class Stage {
   #telling = null;
 
   /** `sound()`: see Figure. `interrupt()`: the figure was pressed. */
-  constructor({ sound, interrupt, setup }) {
+  constructor({ sound, interrupt, setup, people }) {
     this.figure = new Figure(sound);
     this.word = el('p.word');
     this.hint = el('p.hint');
@@ -36,6 +36,7 @@ export class Stage {
         legend()),
       this.notices,
       el('div.middle', {}, this.stop, setup),
+      people,
       this.eyes,
       el('div.caption', { 'aria-hidden': 'true' }, this.speaker, this.line),
       this.status,

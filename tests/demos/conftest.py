@@ -153,6 +153,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     app = Starlette(
         routes=[
             WebSocketRoute("/v1/realtime", server.endpoint),
+            Route("/v1/realtime", server.why_no_call),
             Route("/recorder.js", lambda request: recorder),
             *kept.routes,
         ]

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 RATE = 24_000
@@ -46,7 +48,8 @@ class Answer:
 class ScriptedServer:
     """`endpoint` is for a WebSocketRoute. `got`: all events of all clients.
 
-    Unless it `accepts`, a client is sent away; unless it is `omni`, it speaks the protocol alone.
+    Unless it `accepts`, a client is sent away, and told why it `refuses` where it asks. Unless it
+    is `omni`, it speaks the protocol alone.
     """
 
     answers: deque[Answer] = field(default_factory=deque)
@@ -54,6 +57,7 @@ class ScriptedServer:
     calls: list[_Call] = field(default_factory=list)
     accepts: bool = True
     omni: bool = True
+    refuses: tuple[str, str] | None = None  # code and message
     queries: list[dict[str, str]] = field(default_factory=list)
     loop: asyncio.AbstractEventLoop | None = None
 
@@ -62,9 +66,15 @@ class ScriptedServer:
         self.got.clear()
         self.queries.clear()
         self.accepts = self.omni = True
+        self.refuses = None
 
     def got_of(self, type: str) -> list[dict[str, Any]]:
         return [event for event in self.got if event["type"] == type]
+
+    async def why_no_call(self, request: Request) -> JSONResponse:
+        code, message = self.refuses or ("upgrade_required", "a call is a WebSocket")
+        error = {"code": code, "message": message}
+        return JSONResponse({"error": error}, 503 if self.refuses else 426)
 
     async def endpoint(self, socket: WebSocket) -> None:
         self.loop = asyncio.get_running_loop()
@@ -92,6 +102,12 @@ class _Call:
         self._sounds_until = 0.0
         self._hold = False
         self._item = self._words = ""
+
+    def happens(self, type: str, **fields: Any) -> None:
+        """Say it, from another thread."""
+        assert self._server.loop is not None
+        said = self.say(type, **fields)
+        asyncio.run_coroutine_threadsafe(said, self._server.loop).result(10)
 
     async def run(self) -> None:
         await self.say("session.created", session={"type": "realtime", "id": "sess_1"})

@@ -84,6 +84,27 @@ def test_a_speaker_who_is_known_is_named(
     assert page.page.locator(".line.user .who").inner_text() == "Anna"
 
 
+def test_who_is_there_is_shown_and_who_is_not_known_for_sure(
+    open_page: Open, server: ScriptedServer
+) -> None:
+    page = open_page().call()
+    (call,) = server.calls
+    here = [
+        {"id": "p1", "name": "Anna", "sure": True, "speaking": True},
+        {"id": "p2", "name": "<b>Ben</b>", "sure": False, "speaking": False},
+        {"id": "p3", "name": None, "sure": True, "speaking": False},
+    ]
+    call.happens("omni.people", people=here)
+    page.page.wait_for_selector(".people li >> nth=2")
+    shown = page.page.locator(".people li").all_text_contents()
+    assert shown == ["Anna(speaks)", "<b>Ben</b>?(not sure)", "?somebody unknown"]
+    assert page.page.locator(".people li.speaks").all_text_contents() == shown[:1]
+    call.happens("omni.people", people=here[:1])
+    page.page.wait_for_function("document.querySelectorAll('.people li').length === 1")
+    page.hang_up()
+    assert page.page.locator(".people").is_hidden()
+
+
 # --- talking over it ---------------------------------------------------------------------------
 
 

@@ -74,6 +74,38 @@ def test_an_end_that_is_meant_is_explained_and_not_mended(
     page.page.wait_for_selector(".stage[data-phase='on']")
 
 
+@pytest.mark.parametrize(
+    ("code", "message", "words"),
+    [
+        ("too_many_calls", "8 calls are open", "All lines are busy."),
+        ("going_away", "it is being stopped", "The server was stopped."),
+        ("ModelError", "the model's files are not there", "the model's files are not there"),
+    ],
+)
+def test_a_call_that_is_refused_says_why_at_once(
+    open_page: Open, server: ScriptedServer, code: str, message: str, words: str
+) -> None:
+    server.accepts, server.refuses = False, (code, message)
+    page = open_page()
+    page.page.locator(".dock .call").click()
+    page.page.wait_for_selector(".stage[data-phase='gone']", timeout=5000)
+    assert words in notice(page).inner_text()
+    server.reset()
+    notice(page).get_by_role("button", name="Call again").click()
+    page.page.wait_for_selector(".stage[data-phase='on']")
+
+
+def test_a_line_that_broke_is_mended_though_its_old_end_still_counts(
+    open_page: Open, server: ScriptedServer
+) -> None:
+    page = open_page().call()
+    server.accepts, server.refuses = False, ("too_many_calls", "1 call is open")
+    end(server, 1012)
+    notice(page).get_by_text("2 of 6").wait_for()
+    server.reset()
+    page.page.wait_for_selector(".stage[data-phase='on']")
+
+
 def test_when_the_server_is_gone_for_good_it_says_what_to_look_at(
     open_page: Open, server: ScriptedServer
 ) -> None:
