@@ -10,6 +10,7 @@ from os import PathLike
 from types import AsyncGeneratorType
 from typing import TYPE_CHECKING, Any, cast
 
+from omni_agent.attending import Attending, with_names
 from omni_agent.errors import SettingsError, UsageError
 from omni_agent.events import Event, Reply, TurnFinished
 from omni_agent.history import PastTurn, messages_of
@@ -39,7 +40,7 @@ class Conversation:
 
     `place` may be set at any time: it is where the user is from the next turn on. `past` has the
     turns that were had, with what of each reply was really heard. `frames` is what tools that watch
-    are shown.
+    are shown. `attendance` knows who is there, in a call.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Conversation:
         self.past: list[PastTurn] = []
         self._before = tuple(history)
         self.frames = FrameFeed()
+        self.attendance: Attending | None = None
         self._agent = agent
         self._wear(persona)
         self._session: ModelSession | None = None
@@ -294,7 +296,8 @@ class Conversation:
             language=self.language,
             conversation=self.id,
             place=self.place,
-            people=agent.people,
+            people=with_names(agent.people, self.attendance),
+            present=() if self.attendance is None else self.attendance.present,
             announce=self._announce,
             frames=self.frames,
             memory=agent.transient_memory if agent.memory is None else agent.memory,
@@ -323,6 +326,7 @@ class Conversation:
             recall_limit=agent.recall_limit,
             audience=audience,
             certain=certain,
+            attendance=self.attendance,
             late=lambda finished: self._late.append(late_note(finished)),
             unheard=self.past[-1].unheard_text if self.past else "",
         )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
+from omni_agent.attending import Attending
 from omni_agent.clock import Clock
 from omni_agent.events import (
     CallState,
@@ -92,6 +93,7 @@ class Floor:
         self._drafts = 0
         self._caption = ""
         self._aside: Overhearing | None = None
+        self.attendance: Attending | None = None
 
     @property
     def state(self) -> CallState:
@@ -112,10 +114,13 @@ class Floor:
 
     async def hear(self, audio: Audio) -> None:
         sound = self._recent.add(audio)
+        sounding = self.speaking.is_sounding
+        if self.attendance is not None:
+            own = sounding and not self._user_speaks and not self._is_manual
+            self.attendance.hear(sound, own=own)
         if self._is_manual:
             await self._take_in(sound)
             return
-        sounding = self.speaking.is_sounding
         if sounding and not self.listening.interrupt:  # deaf, but the time passes
             sound = Audio(np.zeros_like(sound.samples), sound.rate)
         spoke = self._user_speaks
@@ -175,8 +180,10 @@ class Floor:
                     self._stop_overhearing()
                     await self._user_begins(at_ms)
                 case Paused():
+                    self._speech_ends(at_ms)
                     await self._maybe_draft(heed.over)
                 case WentOn():
+                    self._speech_ends(None)
                     await self.speaking.drop_draft()
                     await self._catch_up()
                 case TurnOver():
@@ -213,6 +220,8 @@ class Floor:
         await self.speaking.interrupt()
         self._user_speaks = True
         self._caption = ""
+        if self.attendance is not None:
+            self.attendance.speech_begins(at_ms)
         self._emit(SpeechStarted(at_ms, self._clock.monotonic()))
         await self._take_in(self._recent.since(at_ms - PREROLL_MS))
 
@@ -224,11 +233,13 @@ class Floor:
         if caption is not None and caption.text != self._caption:
             self._caption = caption.text
             now = self._clock.monotonic()
-            self._emit(PartialTranscript(caption.text, caption.language, now))
+            who = None if self.attendance is None else self.attendance.speaking
+            self._emit(PartialTranscript(caption.text, caption.language, now, speaker=who))
             await self._heed(self._listener.heard_words(caption.text))
 
     async def _turn_over(self, at_ms: int, *, waited: float) -> None:
         self._user_speaks = False
+        self._speech_ends(at_ms)
         self._emit(SpeechStopped(at_ms, waited, self._clock.monotonic()))
         answer = self.speaking.answer
         if answer is not None and self.speaking.is_drafting:
@@ -245,7 +256,15 @@ class Floor:
         """Tell what was said, and leave it to be answered later."""
         heard = await self._conversation.transcript()
         if heard is not None:
-            self._emit(UserTranscript(heard.text, heard.language, self._clock.monotonic()))
+            who = None
+            if self.attendance is not None:
+                who = (await self.attendance.heard(heard.text)).name
+            now = self._clock.monotonic()
+            self._emit(UserTranscript(heard.text, heard.language, now, speaker=who))
+
+    def _speech_ends(self, at_ms: int | None) -> None:
+        if self.attendance is not None:
+            self.attendance.speech_ends(at_ms)
 
     # --- what is given, and when it is answered -----------------------------------------------
 
@@ -258,6 +277,8 @@ class Floor:
 
     async def see(self, frame: VideoFrame, source: str) -> None:
         self._conversation.frames.put(frame, source)
+        if self.attendance is not None:
+            self.attendance.see(frame, source)
         shown = self._sampler.take(frame, source, speaking=self._user_speaks)
         if shown is not None:
             self._emit(FrameSeen(source, shown.image, self._clock.monotonic()))

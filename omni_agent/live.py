@@ -22,9 +22,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from omni_agent.attending import attendance_of
 from omni_agent.call_settings import CallSettings
 from omni_agent.call_tap import CallTap
-from omni_agent.errors import GenerationError, UsageError
+from omni_agent.errors import UsageError
 from omni_agent.events import (
     CallEnded,
     CallState,
@@ -42,6 +43,7 @@ from omni_agent.persona import Persona
 from omni_agent.playback import PlaybackBuffer, RemotePlayback
 from omni_agent.seeing import FrameSampler
 from omni_agent.telemetry import observer
+from omni_agent.timekeeper import Timekeeper
 from omni_agent.virtual_clock import working
 
 if TYPE_CHECKING:
@@ -53,13 +55,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("omni_agent.live")
 T = TypeVar("T")
 
-QUIET_BEFORE_SPEAKING_UP = 0.5
-"""Seconds in which nobody must have spoken before the agent speaks up unasked."""
-
 _BEHIND = 10.0  # seconds of sound that may wait for a busy loop; then the oldest goes
 _MOST_UNREAD = 20_000  # events that nobody reads
-_UNDECIDED = 3.0  # seconds that speech may be held back without a decision
-_TICK = 0.5
 
 
 class LiveCall:
@@ -243,9 +240,15 @@ class LiveCall:
             post=self._post,
         )
         await self._floor.prepare()
+        self._conversation.attendance = self._floor.attendance = await attendance_of(
+            self.agent.memory, call=self.id, clock=self._clock, emit=self._emit
+        )
         self._open = True
         self._while_open.enter_context(self.agent.at_work())
-        for work in (self._run(), self._watch(), self._take_announcements()):
+        timekeeper = Timekeeper(
+            self, self._floor, settings, clock=self._clock, emit=self._emit, post=self._post
+        )
+        for work in (self._run(), timekeeper.watch(), self._take_announcements()):
             self._tasks.append(asyncio.create_task(work))
         if settings.prepare:
             self._post(self._conversation.prepare)
@@ -253,11 +256,12 @@ class LiveCall:
 
     async def close(self, reason: str = "closed") -> None:
         """Hang up: what was heard is remembered, nothing goes on. May be called twice."""
-        self._hang_up(reason)
+        self.hang_up(reason)
         if self._closing is not None:
             await asyncio.shield(self._closing)
 
-    def _hang_up(self, reason: str) -> None:
+    def hang_up(self, reason: str) -> None:
+        """Begin to hang up; `close` waits for its end."""
         if self._open:
             self._open = False
             self._closing = asyncio.create_task(self._close(reason))
@@ -300,35 +304,6 @@ class LiveCall:
         if self.state != before:
             self._emit(StateChanged(self.state, before, self._clock.monotonic()))
 
-    async def _watch(self) -> None:
-        """What only time tells: the end of speech, of patience, and of the call."""
-        began = self._clock.monotonic()
-        while True:
-            await self._clock.sleep(_TICK)
-            now = self._clock.monotonic()
-            since = now - self._floor.speaking.changed_at
-            if now - began >= self._settings.max_seconds:
-                return self._hang_up("too long")
-            idle = self._settings.idle_seconds
-            if idle is not None and since >= idle:
-                return self._hang_up("idle")
-            self._post(partial(self._look_after, now, since))
-
-    async def _look_after(self, now: float, since: float) -> None:
-        speaking = self._floor.speaking
-        if speaking.held_back != "no" and now - speaking.held_at >= _UNDECIDED:
-            speaking.let_go()
-        answer = speaking.answer
-        thinks = answer is not None and not answer.acting and self.state == "thinking"
-        patience = self._settings.stall_seconds
-        if answer is not None and thinks and now - answer.alive_at >= patience:
-            await speaking.interrupt()
-            stalled = GenerationError(f"the model gave nothing for {patience:g} seconds")
-            self._emit(Trouble.of(stalled, now))
-        quiet = self.state == "idle" and answer is None and since >= QUIET_BEFORE_SPEAKING_UP
-        if quiet and speaking.to_say:
-            speaking.say(speaking.to_say.popleft(), speak=self._floor.speak)
-
     async def _take_announcements(self) -> None:
         async for text in self._conversation.announcements():
             self._floor.speaking.to_say.append(text)
@@ -369,6 +344,8 @@ class LiveCall:
 
     def _emit(self, event: LiveEvent) -> None:
         self._observer.see(event)
+        if self._floor.attendance is not None:
+            self._floor.attendance.went(event)
         if self._tap is not None:
             self._tap.went(event)
         if self._events.qsize() >= _MOST_UNREAD:

@@ -11,6 +11,7 @@ from itertools import islice
 from textwrap import shorten
 from typing import TYPE_CHECKING, Protocol
 
+from omni_agent.attending import NOBODY, SaidBy
 from omni_agent.errors import MemoryStoreError
 from omni_agent.events import RecalledMemory, ToolRun
 from omni_agent.messages import Context, Heard, Language
@@ -30,7 +31,7 @@ class TurnMemory(Protocol):
     """What a turn wants of the memory; its calls may block and are made in a worker thread."""
 
     def recall(
-        self, query: str, *, limit: int, exclude_conversation: str
+        self, query: str, *, limit: int, exclude_conversation: str, people: Sequence[str] = ()
     ) -> Sequence[RecalledMemory]: ...
 
     def record_turn(self, turn: TurnRecord) -> tuple[str, ...]: ...
@@ -44,6 +45,8 @@ async def recall(
     Raises MemoryStoreError where the memory cannot be used at all.
     """
     find = partial(memory.recall, words, limit=4 * limit, exclude_conversation=context.conversation)
+    if there := [person.id for person in context.present]:
+        find = partial(find, people=there)
     try:
         with working(context.clock):
             found = await asyncio.to_thread(find)
@@ -76,6 +79,7 @@ async def record(
     runs: Sequence[ToolRun],
     language: Language,
     stopped: str,
+    said_by: SaidBy = NOBODY,
 ) -> tuple[str, ...]:
     """Write a turn down; `cut` is what was heard of a reply that the user cut into."""
     from omni_agent.memory.records import TurnRecord
@@ -101,6 +105,8 @@ async def record(
         at=context.clock.now(),
         place=asdict(context.place) if context.place else None,
         stopped=stopped,
+        person=said_by.person,
+        speaker=said_by.name or "user",
     )
     loop = asyncio.get_running_loop()
     writing = loop.run_in_executor(None, memory.record_turn, written)

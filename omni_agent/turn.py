@@ -7,8 +7,9 @@ import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
+from omni_agent.attending import Attending, SaidBy
 from omni_agent.clock import Clock
 from omni_agent.errors import TurnNotRemembered
 from omni_agent.events import (
@@ -30,7 +31,7 @@ from omni_agent.events import (
 from omni_agent.filler import FILLER_AFTER, bridged
 from omni_agent.history import PastTurn
 from omni_agent.media import Audio
-from omni_agent.messages import Heard, InputPart, Language, Text, ToolCall, ToolResult
+from omni_agent.messages import Context, Heard, InputPart, Language, Text, ToolCall, ToolResult
 from omni_agent.model.base import Finished, MalformedCall, ModelSession, ResponseOptions
 from omni_agent.remembering import TurnMemory, note_of, recall, record
 from omni_agent.tools.base import ToolContext
@@ -44,9 +45,6 @@ from omni_agent.wording import (
     in_language,
     language_of_words,
 )
-
-if TYPE_CHECKING:
-    pass
 
 logger = logging.getLogger("omni_agent.turn")
 
@@ -77,7 +75,7 @@ class Turn:
     Until that event is set, no tool runs and nothing is remembered; a draft that is cancelled
     leaves no trace, and what the user said stays open. `unheard` is what the last reply still had
     to say when the user cut in: asked to go on, the agent says it. `late` is told what tools give
-    after the turn was cut short.
+    after the turn was cut short. `attendance` knows whose words the user's are.
     """
 
     number: int
@@ -95,6 +93,7 @@ class Turn:
     certain: asyncio.Event | None = None
     unheard: str = ""
     late: Late | None = None
+    attendance: Attending | None = None
 
     text: str = ""
     heard: str = ""
@@ -104,6 +103,8 @@ class Turn:
     stored: tuple[str, ...] = ()
     stopped: Stopped = "cancelled"
     usage: Usage = field(default_factory=Usage)
+
+    said_by: SaidBy = field(default_factory=SaidBy)
 
     _began: float = 0.0
     _first_text: float | None = None
@@ -197,9 +198,14 @@ class Turn:
             self.language = language_of_words(self.heard, self.language)
         if self.context.language != self.language:
             self.context = replace(self.context, language=self.language)
+        if self.attendance is not None and self.heard:
+            self.said_by = await self.attendance.who(self.heard)
+            present = self.attendance.present
+            self.context = replace(self.context, present=present, speaker=self.said_by.person)
         if transcript is None:
             return None
-        return UserTranscript(transcript.text, transcript.language, self.clock.monotonic())
+        now, who = self.clock.monotonic(), self.said_by.name
+        return UserTranscript(transcript.text, transcript.language, now, speaker=who)
 
     async def _answer(self, say: str | None) -> AsyncGenerator[Event, None]:
         """Respond and run tools until an answer without calls, or until `say` was said."""
@@ -306,6 +312,8 @@ class Turn:
 
     async def _recall(self) -> MemoryRecalled | None:
         """Lay before the model what it should remember of earlier conversations."""
+        if self.attendance is not None and (note := self.attendance.note(self.said_by)):
+            await self.session.feed(Context(note))
         if self.memory is None or not self.heard.strip():
             return None
         began = self.clock.monotonic()
@@ -319,6 +327,8 @@ class Turn:
         return MemoryRecalled(self.recalled, self.clock.monotonic())
 
     async def _remember(self, stopped: str) -> None:
+        if self.attendance is not None and self.heard:
+            self.said_by = await self.attendance.heard(self.heard)
         if self.memory is None or not (self.heard or self.text):
             return
         self.stored = await record(
@@ -332,7 +342,10 @@ class Turn:
             runs=self.runs,
             language=self.language,
             stopped=stopped,
+            said_by=self.said_by,
         )
+        if self.attendance is not None and self.heard and self.stored:
+            self.attendance.kept(self.stored[0])
 
     async def _cut_short(self, error: BaseException) -> None:
         """Cut the session back to what was heard, and remember the turn as what it was.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from omni_agent.attending import SaidBy
 from omni_agent.events import PersonHere
 from omni_agent.media import Audio, VideoFrame
 from omni_agent.memory.diarize import FRAME, RATE, Diarizer, SpeakerSegment
@@ -19,6 +20,7 @@ from omni_agent.memory.face_tracks import FaceTrack, FaceTracker
 from omni_agent.memory.people import People, Person
 from omni_agent.presence.cast import Cast, Part
 from omni_agent.presence.introductions import Introductions
+from omni_agent.presence.names_said import names_said
 from omni_agent.presence.pitch import pitches
 from omni_agent.presence.senses import PeopleSenses
 from omni_agent.presence.speaking_faces import SpeakingFaces
@@ -35,18 +37,6 @@ _MAY_BE = 2.0  # log-odds from which a voice and a face are guessed to be one
 _OWN = "the agent"
 _OWN_SECONDS = 3.0
 _PITCHES = 400
-
-
-@dataclass(frozen=True, slots=True)
-class SaidBy:
-    """Whose words they were. `person`: an id; None where that is not sure.
-
-    `name`: theirs, where it is known for sure.
-    """
-
-    person: str | None = None
-    name: str | None = None
-    number: int = -1
 
 
 @dataclass(slots=True)
@@ -114,11 +104,13 @@ class Company:
                 self._diarizer.enrol(_OWN, own, own=True)
                 self._agent = None
 
-    def who(self, start: float, end: float) -> SaidBy:
-        """Whose words these were, by the light of now."""
+    def who(self, text: str, start: float, end: float) -> SaidBy:
+        """Whose words these are; if they tell their name, by that name. Changes nothing."""
         self._take(len(self._rest) // FRAME)
         self._settle()
-        return self._told(self._speaker(start, end))
+        said = self._told(self._speaker(start, end))
+        own = [n.name for n in names_said(text) if n.kind in ("own", "called")]
+        return SaidBy(said.person, own[-1]) if own and said.name is None else said
 
     def heard(self, text: str, start: float, end: float) -> SaidBy:
         """A turn is over: take in what its words tell."""

@@ -16,10 +16,11 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from omni_agent.attending import SaidBy
 from omni_agent.events import PersonHere
 from omni_agent.media import Audio, VideoFrame
 from omni_agent.memory.people import People
-from omni_agent.presence.company import Company, SaidBy
+from omni_agent.presence.company import Company
 from omni_agent.presence.frame_times import FrameTimes
 from omni_agent.presence.senses import PeopleSenses
 
@@ -106,9 +107,9 @@ class Presence:
         """Who is in view or in earshot, from left to right, as far as is known now."""
         return self._present
 
-    def who(self, start_ms: int, end_ms: int) -> Future[SaidBy]:
+    def who(self, text: str, start_ms: int, end_ms: int) -> Future[SaidBy]:
         """Whose words these were. Changes nothing."""
-        return self._ask(lambda: self._company.who(start_ms / 1000, end_ms / 1000))
+        return self._ask(lambda: self._company.who(text, start_ms / 1000, end_ms / 1000))
 
     def heard(self, text: str, start_ms: int, end_ms: int) -> Future[SaidBy]:
         """The words of a turn: with what they tell of names, and of whom they are."""

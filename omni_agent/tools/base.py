@@ -24,7 +24,7 @@ from typing import Any, Literal, Protocol, overload
 
 from omni_agent.clock import SYSTEM_CLOCK, Clock
 from omni_agent.errors import ToolDefinitionError, ToolError
-from omni_agent.events import RecalledMemory
+from omni_agent.events import PersonHere, RecalledMemory
 from omni_agent.messages import Language, ToolExample, ToolSpec
 from omni_agent.tools.fillers import FILLERS, Filler, phrases_in, varied
 from omni_agent.tools.frames import Frames, FrameSource
@@ -267,7 +267,9 @@ def _announce_to_nobody(text: str, /) -> None:
 class ToolContext:
     """The situation a tool is called in. `language` is that of the turn.
 
-    `agent` is the name under which the agent's own words are remembered. `frames` is what the user
+    `agent` is the name under which the agent's own words are remembered. `people`: names of those
+    who are there; `present`: in a call, all who are in view or in earshot, from left to right.
+    `speaker`: the id of whose words are answered, where that is known. `frames` is what the user
     shows; None where there are no eyes.
     """
 
@@ -278,6 +280,8 @@ class ToolContext:
     memory: MemoryView = field(default_factory=TransientMemory)
     place: Position | None = None
     people: tuple[str, ...] = ()
+    present: tuple[PersonHere, ...] = ()
+    speaker: str | None = None
     announce: Announce = _announce_to_nobody
     frames: FrameSource | None = None
 
