@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from omni_agent.attending import SaidBy
 from omni_agent.events import PersonHere
+from omni_agent.tools.people_meant import side_of
 
 _MOST = 6  # people that are told of
 _LONGEST = 40  # characters of a name or a look
@@ -22,16 +23,6 @@ def note_of(present: Sequence[PersonHere], said: SaidBy) -> tuple[str, str]:
     here = f"Present: {', '.join(told)}." if told else ""
     is_one_of = len(present) > 1 and said.name is not None
     return here, f"{_plain(said.name or '')} is speaking." if is_one_of else ""
-
-
-def side_of(person: PersonHere, present: Sequence[PersonHere]) -> str | None:
-    """ "left", "middle" or "right" among those in view; None where that says nothing."""
-    xs = sorted(p.x for p in present if p.x is not None)
-    if person.x is None or len(xs) < 2:
-        return None
-    if person.x == xs[0]:
-        return "left"
-    return "right" if person.x == xs[-1] else "middle"
 
 
 def _one(person: PersonHere, present: Sequence[PersonHere]) -> str:
