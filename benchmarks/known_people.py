@@ -177,7 +177,7 @@ def speed(memories: int, people: int) -> list[dict[str, object]]:
             began = time.perf_counter()
             for person in everybody:
                 for take in range(10):
-                    _enrol(known, person.id, f"{person.name} {take}")
+                    enrol(known, person.id, f"{person.name} {take}")
             enrolled = (time.perf_counter() - began) / people / 20
             for n in range(memories // 2):
                 said = " ".join(rng.choices(english, k=rng.randint(4, 14))) + f" {rng.random():.6f}"
@@ -193,19 +193,19 @@ def speed(memories: int, people: int) -> list[dict[str, object]]:
             seen = [FacePrint(vector(f"f Guest {n} 3"), 0.8) for n in range(100)]
             three = everybody[:3]
             rows = [
-                _row("a voice among them", lambda p: known.identify_voice(p, DRAWN_VOICE), heard),
-                _row("a face among them", lambda p: known.identify_face(p, DRAWN), seen),
-                _row("recall, nobody given", memory.recall, questions),
-                _row("recall, 3 there", lambda q: memory.recall(q, people=three), questions),
-                _row("said(person, about)", lambda q: known.said(everybody[3], q), questions[:60]),
+                timed("a voice among them", lambda p: known.identify_voice(p, DRAWN_VOICE), heard),
+                timed("a face among them", lambda p: known.identify_face(p, DRAWN), seen),
+                timed("recall, nobody given", memory.recall, questions),
+                timed("recall, 3 there", lambda q: memory.recall(q, people=three), questions),
+                timed("said(person, about)", lambda q: known.said(everybody[3], q), questions[:60]),
             ]
             strangers = []
             for n in range(8):
                 stranger = known.add(call=f"call {n}")
-                _enrol(known, stranger.id, f"stranger {n}")
+                enrol(known, stranger.id, f"stranger {n}")
                 strangers.append(f"call {n}")
-            rows.append(_row("a call's strangers let go", known.expire_strangers, strangers))
-            rows.append(_row("forget a person", memory.forget, everybody[:8]))
+            rows.append(timed("a call's strangers let go", known.expire_strangers, strangers))
+            rows.append(timed("forget a person", memory.forget, everybody[:8]))
             mega = sum(f.stat().st_size for f in Path(folder).rglob("*") if f.is_file()) / 1e6
     rows.append(
         {"what": "enrol a print", "p50 ms": 1000 * enrolled, "p95 ms": "", "times": 20 * people}
@@ -230,12 +230,12 @@ class _DrawnVoice:
 DRAWN_VOICE = _DrawnVoice()
 
 
-def _enrol(people: People, person: str, seed: str) -> None:
+def enrol(people: People, person: str, seed: str) -> None:
     people.enrol(person, VoicePrint(vector(f"v {seed}"), 5.0), DRAWN)
     people.enrol(person, FacePrint(vector(f"f {seed}"), 0.8), DRAWN)
 
 
-def _row(what: str, action: Callable[..., object], inputs: Sequence[object]) -> dict[str, object]:
+def timed(what: str, action: Callable[..., object], inputs: Sequence[object]) -> dict[str, object]:
     taken = []
     for given in inputs:
         began = time.perf_counter()

@@ -45,11 +45,18 @@ class VectorIndex:
             some, rows = keys[i : i + _BATCH], flat[i : i + _BATCH]
             _try(partial(collection.upsert, ids=some, embeddings=rows))
 
-    def nearest(self, kind: str, vector: Vectors, limit: int) -> list[str]:
-        """Ids of the memories nearest to a vector [1, dim], best first."""
+    def nearest(self, kind: str, vector: Vectors, limit: int) -> dict[str, float]:
+        """The memories nearest to a vector [1, dim], with cosines, best first."""
         collection = self._collection(kind)
-        found = _try(lambda: collection.query(query_embeddings=vector, n_results=limit, include=[]))
-        return list(dict.fromkeys(key.rpartition("#")[0] for key in found["ids"][0]))
+        found = _try(
+            lambda: collection.query(
+                query_embeddings=vector, n_results=limit, include=["distances"]
+            )
+        )
+        cosines: dict[str, float] = {}
+        for key, distance in zip(found["ids"][0], found["distances"][0], strict=True):
+            cosines.setdefault(key.rpartition("#")[0], 1.0 - distance)
+        return cosines
 
     def counts(self) -> dict[str, int]:
         """How many vectors there are of each kind."""

@@ -7,6 +7,8 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +39,7 @@ class Indexer:
         self._folder, self._ledger, self._embedder = folder, ledger, embedder
         self.notes: list[str] = []
         self._serving: tuple[int, VectorIndex] | None = None
+        self._searching = ThreadPoolExecutor(2, "memory-index")
         self._changed = threading.Condition()
         self._wanted = 1  # how often work was announced, and up to where it is done
         self._done = 0
@@ -57,23 +60,26 @@ class Indexer:
                 lambda: self._done >= target or not self._thread.is_alive(), timeout
             )
 
-    def nearest(self, kinds: list[str], query: Vectors, limit: int, *, model: str) -> list[str]:
-        """Candidates by meaning, from the index and from what it lacks."""
+    def nearest(
+        self, kinds: list[str], query: Vectors, limit: int, *, model: str
+    ) -> dict[str, float]:
+        """Candidates by meaning with their cosines, from the index and from what it lacks."""
         serving = self._serving
-        found: list[str] = []
+        found: dict[str, float] = {}
         if serving is not None:
             try:
-                for kind in kinds:
-                    found += serving[1].nearest(kind, query, limit)
+                search = partial(serving[1].nearest, vector=query, limit=limit)
+                for some in self._searching.map(search, kinds):
+                    found |= some
             except (IndexBroken, KeyError, AttributeError) as error:  # or closed meanwhile
                 if serving is self._serving:
                     self._note(f"The index failed in a search and is made again: {error}")
                     self._ledger.next_generation()
                     self.wake()
-                serving, found = None, []
+                serving, found = None, {}
         behind = serving[0] if serving else self._ledger.generation() + 1
         # 5,000 vectors are read and compared in about 10 ms
-        return found + self._ledger.nearest(query, limit, model=model, behind=behind, newest=5000)
+        return found | self._ledger.nearest(query, limit, model=model, behind=behind, newest=5000)
 
     def close(self, timeout: float) -> None:
         self.flush(timeout)
@@ -81,6 +87,7 @@ class Indexer:
             self._stopping = True
             self._changed.notify_all()
         self._thread.join()
+        self._searching.shutdown()
         if self._serving is not None:
             self._serving[1].close()
 

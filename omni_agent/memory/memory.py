@@ -17,28 +17,25 @@ from omni_agent.clock import SYSTEM_CLOCK, Clock
 from omni_agent.errors import MemoryStoreError, SettingsError
 from omni_agent.events import RecalledMemory
 from omni_agent.memory import forgetting
-from omni_agent.memory.embed.centred import Centred
-from omni_agent.memory.embed.text import QueryCache
+from omni_agent.memory.embedding import Embedding
 from omni_agent.memory.export import write_lines
-from omni_agent.memory.facts import Statement, fact_of, normal
 from omni_agent.memory.indexer import Progress
+from omni_agent.memory.known_facts import KnownFacts
 from omni_agent.memory.opened import Opened
 from omni_agent.memory.people import People
 from omni_agent.memory.recall import MIN_SCORE, best
-from omni_agent.memory.records import Keeping, LearnedBy, Person, StoredMemory, TurnRecord
+from omni_agent.memory.records import Keeping, Person, StoredMemory, TurnRecord
 from omni_agent.memory.scene_keeping import BUDGET
 from omni_agent.memory.scenes import Scenes
 from omni_agent.memory.sealing import KeptIn
 from omni_agent.memory.sights import ImagePrinter
-from omni_agent.memory.values import Vectors, clean, new_id, to_seconds
-from omni_agent.memory.vectors import VectorLedger
+from omni_agent.memory.values import clean, new_id, to_seconds
 from omni_agent.text_embedding import TextEmbedder, open_text_embedder
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,31}")
-_PATIENCE = 0.25  # seconds a first recall waits for the embedding to be opened
 
 
-class Memory:
+class Memory(KnownFacts):
     """What an agent remembers, in `folder`; safe to call from any thread.
 
     Opened at the first use, by one process at a time. Raises MemoryInUse, MemoryReadOnly,
@@ -64,11 +61,9 @@ class Memory:
         self.folder = Path(folder).expanduser()
         self._keeping, self._encrypt = people, encrypt
         self._images, self._picture_budget = images, picture_budget
-        self._given, self._clock = embedder, clock
+        self._clock = clock
+        self._embedding = Embedding(lambda: embedder or open_text_embedder())
         self._opening = threading.RLock()
-        self._ready = threading.Event()
-        self._embedder: Centred
-        self._questions: QueryCache | None = None
         self._open: Opened | None = None
         self._closed = False
 
@@ -211,55 +206,16 @@ class Memory:
 
         return best(question, memories, keep=keep, limit=limit, min_score=min_score)
 
-    def facts(
-        self,
-        *,
-        about: Collection[Person | str] = (),
-        predicates: Collection[str] = (),
-        at: datetime | None = None,
-    ) -> tuple[StoredMemory, ...]:
-        """The statements that were so at a moment, now by default, the newest first.
+    def prefetch(self, people: Collection[Person | str]) -> None:
+        """Have at hand what these people said and what is about them: they have just come in.
 
-        `about`: people, their ids, or names that subjects go by. `predicates`: "likes",
-        "allergic_to" …; all of them, if none are given. What contradicts what: facts.py.
+        From then on `recall(people=…)` looks through all of it (the newest 2,000 of each), not only
+        through what is near among everybody's. Takes some milliseconds; for another thread.
         """
         parts = self._use()
-        found = parts.ledger.facts([normal(p) for p in predicates], at or self._clock.now())
-        if not about:
-            return found
-        ids = parts.people.every_id(about)
-        names = {a.casefold() for a in about if isinstance(a, str)}
-        return tuple(f for f in found if f.about in ids or (f.subject or "").casefold() in names)
-
-    def to_learn(self, by: LearnedBy, *, limit: int = 50) -> tuple[StoredMemory, ...]:
-        """What people said that nobody has learned from yet, the newest first.
-
-        See omni_agent/learning.py, `learn` and `learned_nothing`.
-        """
-        return self._use().ledger.to_learn(by, limit)
-
-    def learn(
-        self, episode: StoredMemory, statements: Sequence[Statement], by: LearnedBy
-    ) -> tuple[str, ...]:
-        """Keep what was learned from something somebody said; the ids of the facts.
-
-        It is told in words that stand by themselves ("The user is allergic to nuts."), and is
-        forgotten with the episode. Nothing is kept if that was forgotten meanwhile.
-        """
-        parts, now = self._use(), self._clock.now()
-        facts = [fact_of(statement, episode, now) for statement in statements]
-        for i, fact in enumerate(facts):
-            known = parts.people.named_like(fact.subject or "") if fact.about is None else ()
-            if len(known) == 1:
-                facts[i] = replace(fact, about=parts.people.speaker(known[0]))
-        ids = parts.ledger.learn(episode.id, facts, by)
-        if ids:
-            parts.indexer.wake()
-        return ids
-
-    def learned_nothing(self, ids: Sequence[str], by: LearnedBy) -> None:
-        """There was nothing to learn from these; that outlives the process."""
-        self._use().ledger.set_learned(ids, by)
+        for person in people:
+            if known := parts.people.get(person):
+                parts.finder.prefetch(known.id, parts.people.every_id([known]))
 
     def forget(self, *what: str | Person) -> tuple[str, ...]:
         """Delete memories and people for good; return the ids of all memories that went.
@@ -370,29 +326,11 @@ class Memory:
             if self._open is None:
                 self._open = Opened(
                     self.folder, keeping=self._keeping, encrypt=self._encrypt, clock=self._clock,
-                    embedder=self._open_embedder, embed=self._embed, forgotten=self._forgotten,
+                    embedding=self._embedding, forgotten=self._forgotten,
                     images=self._images, picture_budget=self._picture_budget,
                 )  # fmt: skip
                 atexit.register(self.close)
             return self._open
-
-    def _open_embedder(self, vectors: VectorLedger) -> Centred:
-        """Called by the indexer's thread only: the first time, the means take a moment."""
-        if self._questions is None:
-            embedder = self._given or open_text_embedder()
-            means = vectors.means(embedder.name)
-            self._embedder = Centred(embedder, means)
-            if means is None:
-                vectors.save_means(embedder.name, self._embedder.means)
-            self._questions = QueryCache(self._embedder)
-            self._ready.set()
-        return self._embedder
-
-    def _embed(self, query: str) -> tuple[str, Vectors] | None:
-        """The question's vector with its model's name; None while there is no embedding."""
-        if not self._ready.wait(_PATIENCE) or self._questions is None:
-            return None
-        return self._embedder.name, self._questions(query)
 
     def _forget(
         self, ids: Sequence[str], turns: Sequence[int] = (), keys: Sequence[str] = ()
@@ -404,9 +342,10 @@ class Memory:
         return gone
 
     def _forgotten(self) -> None:
-        if self._questions is not None:
-            self._questions.clear()
-        self._use().indexer.wake()
+        parts = self._use()
+        self._embedding.forget()
+        parts.finder.forget()
+        parts.indexer.wake()
 
 
 def _checked_kind(kind: str) -> str:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from omni_agent.clock import Clock
 from omni_agent.errors import MemorySealed
-from omni_agent.memory.finding import Embed, Finder
+from omni_agent.memory.at_hand import AtHand
+from omni_agent.memory.embedding import Embedding
+from omni_agent.memory.finding import Finder
 from omni_agent.memory.indexer import Indexer
 from omni_agent.memory.ledger import Ledger
 from omni_agent.memory.lock import FolderLock
@@ -22,7 +24,6 @@ from omni_agent.memory.sealing import KeptIn, Sealing
 from omni_agent.memory.sights import ImagePrinter, Sights
 from omni_agent.memory.store import Store
 from omni_agent.memory.vectors import VectorLedger
-from omni_agent.text_embedding import TextEmbedder
 
 log = logging.getLogger("omni_agent.memory")
 
@@ -37,8 +38,7 @@ class Opened:
         keeping: Keeping,
         encrypt: KeptIn | None,
         clock: Clock,
-        embedder: Callable[[VectorLedger], TextEmbedder],
-        embed: Embed,
+        embedding: Embedding,
         forgotten: Callable[[], None],
         images: ImagePrinter | None,
         picture_budget: int,
@@ -60,9 +60,11 @@ class Opened:
         self.notes: list[str] = []
         self.ledger = Ledger(self.store)
         self.vectors = VectorLedger(self.store)
-        self.indexer = Indexer(folder / "index", self.vectors, lambda: embedder(self.vectors))
+        self.indexer = Indexer(folder / "index", self.vectors, lambda: embedding.open(self.vectors))
         self.pictures = Pictures(folder / "pictures", self.sealing)
-        self.finder = Finder(self.ledger, self.vectors, self.indexer, embed)
+        self.finder = Finder(
+            self.ledger, self.vectors, self.indexer, AtHand(self.store), embedding.query
+        )
         self.people = People(
             self.store, self.ledger, Prints(self.store, self.sealing), self.pictures, self.finder,
             keeping=keeping, clock=clock, forgotten=forgotten,
@@ -70,7 +72,8 @@ class Opened:
         sights = Sights(self.store, images)
         self.scenes = Scenes(
             self.store, self.pictures, self.people,
-            SceneSearch(self.store, self.ledger, self.vectors, self.indexer, sights, embed),
+            SceneSearch(self.store, self.ledger, self.vectors, self.indexer, sights,
+                        embedding.query),
             sights, clock=clock, forgotten=forgotten, written=self.indexer.wake,
             budget=picture_budget,
         )  # fmt: skip
@@ -82,6 +85,7 @@ class Opened:
 
     def close(self) -> None:
         self.indexer.close(timeout=30)
+        self.finder.close()
         self.store.close()
         self._lock.close()
 

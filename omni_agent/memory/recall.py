@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from omni_agent.events import RecalledMemory
@@ -38,7 +38,7 @@ HALF_LIFE_DAYS = 30.0
 class Question:
     """What is asked. `rarity`: the telling words with their weights. `cosines`: by memory id.
 
-    `present`: ids of the people who are there.
+    `present`: ids of the people who are there. `covered`: coverage that was worked out before.
     """
 
     text: str
@@ -46,6 +46,7 @@ class Question:
     cosines: Mapping[str, float]
     now: datetime
     present: frozenset[str] = frozenset()
+    covered: Mapping[str, float] = field(default_factory=dict)
 
 
 def relevance(cosine: float, covered: float, *, two_scripts: bool) -> float:
@@ -55,14 +56,21 @@ def relevance(cosine: float, covered: float, *, two_scripts: bool) -> float:
 
 
 def score(question: Question, memory: StoredMemory) -> float:
-    covered = coverage(question.rarity, searchable(memory), question.rarity)
+    if (said := question.covered.get(memory.id)) is None:
+        said = covered(question.rarity, memory)
     if (cosine := question.cosines.get(memory.id)) is None:  # written a moment ago, or no embedding
-        relevant = covered
+        relevant = said
     else:
         two_scripts = is_unspaced(question.text) != is_unspaced(memory.text)
-        relevant = relevance(cosine, covered, two_scripts=two_scripts)
+        relevant = relevance(cosine, said, two_scripts=two_scripts)
     days = max(0.0, (question.now - memory.recorded_at).total_seconds() / 86_400)
     return relevant * (0.9 + 0.1 * 0.5 ** (days / HALF_LIFE_DAYS))
+
+
+def covered(rarity: Mapping[str, float], memory: StoredMemory) -> float:
+    """How much of a question's weight the words of a memory cover: 0 … 1."""
+    parts = (memory.text, memory.subject, memory.predicate, memory.object)
+    return coverage(rarity, " ".join(p for p in parts if p), rarity)
 
 
 def rank(question: Question, memory: StoredMemory, score: float) -> float:
@@ -99,8 +107,3 @@ def best(
             ),
         )  # fmt: skip
     return tuple(found.values())
-
-
-def searchable(memory: StoredMemory) -> str:
-    parts = (memory.text, memory.subject, memory.predicate, memory.object)
-    return " ".join(p for p in parts if p)

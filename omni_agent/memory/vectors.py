@@ -6,6 +6,7 @@ or for another model – makes every memory due again without touching a row.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,18 @@ class Pending:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class KeptVectors:
+    """Memory, vector and model of it, one for each part of a text."""
+
+    rows: Sequence[tuple[str, bytes, str]]
+
+    def cosines(self, model: str, query: Vectors) -> dict[str, float]:
+        """Of each memory to a question's vector [1, dim]: that of its nearest part."""
+        rows = [(id, vector) for id, vector, made_by in self.rows if made_by == model]
+        return _cosines(rows, query)
+
+
 class VectorLedger:
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -32,6 +45,10 @@ class VectorLedger:
     def generation(self) -> int:
         """Of the index that is due; always more than 0."""
         return int(self._store.rows("SELECT generation FROM due")[0][0])
+
+    def model(self) -> str:
+        """Whose vectors the index is made of; empty before the first one."""
+        return str(self._store.rows("SELECT model FROM due")[0][0])
 
     def next_generation(self) -> int:
         with self._store.write() as db:
@@ -91,23 +108,24 @@ class VectorLedger:
                 found.setdefault(row, []).append(np.frombuffer(blob, "<f4"))
         return {row: np.stack(parts) for row, parts in found.items()}
 
+    def of_ids(self, ids: Sequence[str]) -> KeptVectors:
+        rows: list[tuple[str, bytes, str]] = []
+        for some in batches(ids):
+            rows += self._store.rows(
+                "SELECT m.id, v.vector, v.model FROM memories m JOIN vectors v ON v.memory = m.row "
+                f"WHERE m.id IN ({','.join('?' * len(some))})",
+                some,
+            )
+        return KeptVectors(rows)
+
     def cosines(self, ids: Sequence[str], model: str, query: Vectors) -> dict[str, float]:
         """Of each memory to a question's vector [1, dim]: that of its nearest part."""
-        found: dict[str, float] = {}
-        for some in batches(ids):
-            rows = self._store.rows(
-                "SELECT m.id, v.vector FROM memories m JOIN vectors v ON v.memory = m.row "
-                f"WHERE m.id IN ({','.join('?' * len(some))}) AND v.model = ?",
-                (*some, model),
-            )
-            for (id, _), cosine in zip(rows, _dots(rows, query), strict=True):
-                found[id] = max(cosine, found.get(id, -1.0))
-        return found
+        return self.of_ids(ids).cosines(model, query)
 
     def nearest(
         self, query: Vectors, limit: int, *, model: str, behind: int, newest: int
-    ) -> list[str]:
-        """Ids by cosine among the newest memories that are in no index from `behind` on."""
+    ) -> dict[str, float]:
+        """The best cosines among the newest memories that are in no index from `behind` on."""
         rows = self._store.rows(
             "SELECT m.id, v.vector FROM memories m INDEXED BY memories_indexed "
             "JOIN vectors v ON v.memory = m.row "
@@ -118,8 +136,8 @@ class VectorLedger:
 
     def nearest_said(
         self, query: Vectors, limit: int, *, model: str, by: Sequence[str], newest: int = 5000
-    ) -> list[str]:
-        """Ids by cosine among the newest memories of these people."""
+    ) -> dict[str, float]:
+        """The best cosines among the newest memories of these people."""
         rows = self._store.rows(
             "SELECT m.id, v.vector FROM memories m JOIN vectors v ON v.memory = m.row "
             f"WHERE m.person IN ({','.join('?' * len(by))}) AND v.model = ? "
@@ -163,9 +181,16 @@ class VectorLedger:
             )
 
 
-def _best(rows: Sequence[tuple[str, bytes]], query: Vectors, limit: int) -> list[str]:
-    order = np.argsort(-np.array(_dots(rows, query)), kind="stable")[: 2 * limit]
-    return list(dict.fromkeys(rows[i][0] for i in order))[:limit]
+def _best(rows: Sequence[tuple[str, bytes]], query: Vectors, limit: int) -> dict[str, float]:
+    cosines = _cosines(rows, query)
+    return {id: cosines[id] for id in heapq.nlargest(limit, cosines, key=cosines.__getitem__)}
+
+
+def _cosines(rows: Sequence[tuple[str, bytes]], query: Vectors) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for (id, _), cosine in zip(rows, _dots(rows, query), strict=True):
+        found[id] = max(cosine, found.get(id, -1.0))
+    return found
 
 
 def _dots(rows: Sequence[tuple[str, bytes]], query: Vectors) -> list[float]:
