@@ -33,6 +33,7 @@ from omni_agent.model.base import OmniModel
 from omni_agent.model.select import open_model
 
 Labels = list[list[str]]
+HALVES = ["judged", "tuned", "tuned later", "fresh"]
 _DIETARY = ("allergic_to", "not_allergic_to", "avoids", "diet")
 
 
@@ -128,7 +129,9 @@ async def main(halves: Sequence[str], *, rules_alone: bool) -> None:
         if model is not None:
             rows.append(await and_model(told, model))
     notes = [
-        "tuned: looked at while rules and prompt were made. judged: only counted. fresh: written after.",
+        "tuned: looked at while rules and prompt were made. judged: only counted.",
+        "tuned later: was fresh once, then rules and checks were mended with it.",
+        "fresh: written when all was done, and only counted.",
         '"ms each": of an utterance; with the model, of those that the model was asked about.',
     ]
     report("facts_rules" if rules_alone else "facts", rows, notes=notes)
@@ -139,6 +142,6 @@ async def main(halves: Sequence[str], *, rules_alone: bool) -> None:
 if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     options.add_argument("--rules", action="store_true", help="without a model")
-    options.add_argument("--half", choices=["judged", "tuned", "fresh"], action="append")
+    options.add_argument("--half", choices=HALVES, action="append")
     chosen = options.parse_args()
-    asyncio.run(main(chosen.half or ["judged", "tuned", "fresh"], rules_alone=chosen.rules))
+    asyncio.run(main(chosen.half or HALVES, rules_alone=chosen.rules))

@@ -8,10 +8,10 @@ from typing import Any
 from omni_agent.messages import Exchange
 
 KINDS = (
-    "name", "relation", "likes", "dislikes", "allergic_to", "not_allergic_to", "avoids", "eats",
-    "diet", "lives_in", "comes_from", "works_as", "age", "birthday", "has", "plans",
+    "likes", "dislikes", "allergic_to", "not_allergic_to", "avoids", "eats", "diet", "lives_in",
+    "comes_from", "works_as", "other",
 )  # fmt: skip
-"""The predicates of memory/facts.py."""
+"""Predicates of memory/facts.py, and a place for all else that a sentence may say."""
 
 FORM: dict[str, Any] = {
     "type": "object",
@@ -38,7 +38,7 @@ FORM: dict[str, Any] = {
 INSTRUCTIONS = f"""\
 You read one sentence that somebody said and note the lasting facts it states about people, as JSON.
 "who" is "speaker" for the one who says it; for others the name, or the word for them ("mother").
-"what" is one of: {", ".join(KINDS)}.
+"what" is one of: {", ".join(KINDS)}. "other" is for ages, names, things owned, plans.
 "value" has the speaker's own words. Most sentences state nothing lasting: then the list is empty.
 Questions, wishes, guesses, requests and things of the moment are never facts."""
 
@@ -55,19 +55,19 @@ EXAMPLES = (
     _shown("Could you turn the heat down a bit?"),
     _shown(
         "Laura, that's my aunt, runs a bakery in Leeds.",
-        ("Laura", "relation", "aunt"),
+        ("Laura", "other", "my aunt"),
         ("Laura", "works_as", "runs a bakery"),
         ("Laura", "lives_in", "Leeds"),
     ),
     _shown("我们先放盐还是先放糖？"),
     _shown("There's nothing better than a bowl of ramen for me.", ("speaker", "likes", "ramen")),
     _shown("I'd rather have tea today."),
-    _shown("我奶奶在苏州养了两只猫。", ("奶奶", "lives_in", "苏州"), ("奶奶", "has", "两只猫")),
+    _shown("我奶奶在苏州养了两只猫。", ("奶奶", "lives_in", "苏州"), ("奶奶", "other", "两只猫")),
     _shown("The doctor told me to stay away from salt.", ("speaker", "avoids", "salt")),
     _shown("That smells wonderful."),
-    _shown("过年我们全家要去三亚。", ("speaker", "plans", "过年去三亚")),
+    _shown("过年我们全家要去三亚。", ("speaker", "other", "过年去三亚")),
     _shown("The oven is hot now, go on."),
     _shown("我在中学教物理。", ("speaker", "works_as", "教物理")),
-    _shown("Next month my parents come to visit.", ("parents", "plans", "visit Next month")),
+    _shown("Next month my parents come to visit.", ("parents", "other", "visit Next month")),
     _shown("帮我看看这个牌子上写的什么。"),
 )

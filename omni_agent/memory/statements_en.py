@@ -97,7 +97,7 @@ _POINTS = re.compile(
     re.I,
 )
 _MEALS = re.compile(
-    r"\b(?:breakfast|lunch|dinner|supper|much|enough|time|anything|lot|yet)\b", re.I
+    r"\b(?:breakfast|lunch|dinner|supper|much|enough|time|anything|lot|yet|another|bite)\b", re.I
 )
 _TAIL = re.compile(
     r"(?:[ ,]+(?:though|either|too|as well|at all|any ?more|anymore|any longer|now|these days|by "
@@ -177,7 +177,8 @@ _DAY = (
     rf"christmas)"
 )
 _JOB = (
-    r"(?P<o>(?:(?!(?:few|bit|little|lot|good|bad|big|great)\b)[a-z]+ )?(?:nurse|doctor|teacher|"
+    r"(?P<o>(?:(?!(?:few|bit|little|lot|good|bad|big|great|very|fan)\b)[a-z]+ ){0,2}?"
+    r"(?:nurse|doctor|teacher|"
     r"student|carpenter|electrician|plumber|baker|cook|chef|driver|"
     r"engineer|programmer|developer|designer|lawyer|farmer|gardener|musician|painter|writer|"
     r"journalist|accountant|architect|scientist|researcher|professor|pilot|waiter|waitress|cleaner|"
@@ -206,7 +207,8 @@ _SUBJECTS = _rule(_WHO)
 _OF_BOTH = _rule(r" (?:are|both)\b|['’]re\b")
 _BESIDE = _rule(rf"{_WHO} and $")
 _NAMED = _rule(
-    rf"(?<!\w)(?P<name>{_NAME})(?: is|['’]s) (?:my|our) {_ROLE.format('is_role')}(?!\w|['’])"
+    rf"(?<!\w)(?P<name>(?!(?:This|That|Here|He|She)\b){_NAME})(?: is|['’]s) (?:my|our) "
+    rf"{_ROLE.format('is_role')}(?!\w|['’])"
     rf"|(?<!\w)(?:my|our) {_ROLE.format('of')}(?: is (?:called|named)|['’]s name is) "
     rf"(?P<called>{_NAME})"
     rf"|(?<!\w)(?:my|our) {_ROLE.format('role')},? (?P<named>{_NAME})(?!['’])"
@@ -225,6 +227,7 @@ _RULES = tuple(
             rf"(?:allergy|intolerance)",
         ),
         ("allergic_to", rf"{_WHO}{_IS}{_ADVERBS} (?P<o>{_WORD})[ -]intolerant"),
+        ("allergic_to", rf"{_WHO}{_IS}{_ADVERBS}(?: an?)? (?P<o>coeliac|celiac)(?!\w)"),
         (
             "not_allergic_to",
             rf"{_WHO}(?:{_IS} (?:not|no longer)|(?: is| are)n['’]t){_ADVERBS} allergic to "
@@ -250,6 +253,11 @@ _RULES = tuple(
             "avoids",
             rf"{_WHO}{_ADVERBS} (?:avoids?|(?:have |has )?stopped (?:eating|drinking)) {_LIST}",
         ),
+        (
+            "avoids",
+            rf"{_WHO}(?: have|['’]ve| has)(?:n['’]t| not| never) (?:eaten|drunk|touched) {_LIST} "
+            rf"(?:since|for|in)(?!\w)",
+        ),
         ("eats", rf"{_WHO}(?: can| may)? eats? (?P<o>{_FEW}?) again"),
         (
             "diet",
@@ -274,6 +282,11 @@ _RULES = tuple(
             rf"detests?| dislikes?|{_NOT}{_ADVERBS} (?:like|enjoy)|{_IS} not (?:a (?:big )"
             rf"?fan of|keen on|fond of)){_ADVERBS} {_O}",
         ),
+        (
+            "dislikes",
+            rf"{_WHO}(?:['’]ve| have| has|['’]s) never "
+            rf"(?:been (?:a (?:big )?fan of|keen on|fond of)|liked|enjoyed|cared for) {_O}",
+        ),
         ("lives_in", rf"{_WHO}(?:{_IS} living| lives?)(?: now| currently)? in {_PLACE}"),
         (
             "lives_in",
@@ -281,7 +294,7 @@ _RULES = tuple(
             rf"?to {_PLACE}",
         ),
         ("comes_from", rf"{_WHO}(?:{_IS}(?: originally)?| comes?(?: originally)?) from {_PLACE}"),
-        ("comes_from", rf"{_WHO}(?: was| were) born in {_PLACE}"),
+        ("comes_from", rf"{_WHO}(?:(?: was| were) born| grew up) in {_PLACE}"),
         (
             "works_as",
             rf"{_WHO} works? as (?:an? )?(?P<o>{_WORD}(?: (?!(?:at|in|for|with|on|of)\b)"
