@@ -41,6 +41,7 @@ from omni_agent.media import Audio, VideoFrame
 from omni_agent.messages import Language
 from omni_agent.persona import Persona
 from omni_agent.playback import PlaybackBuffer, RemotePlayback
+from omni_agent.scene_watch import SceneWatch
 from omni_agent.seeing import FrameSampler
 from omni_agent.telemetry import observer
 from omni_agent.timekeeper import Timekeeper
@@ -90,6 +91,7 @@ class LiveCall:
         self._settings = replace(settings, place=self._conversation.place)
         self._tap, self._record = tap, record
         self._floor: Floor
+        self._scenes: SceneWatch | None = None
         self._inbox: asyncio.Queue[Act] = asyncio.Queue()
         self._events: asyncio.Queue[LiveEvent] = asyncio.Queue()
         self._arrived: deque[Audio] = deque()
@@ -113,6 +115,8 @@ class LiveCall:
     def see(self, frame: VideoFrame, source: str = "camera") -> None:
         """A picture of a camera or screen, as often as there are any; few reach the model."""
         self._came("see", frame, source)
+        if self._scenes is not None:
+            self._scenes.see(frame, source)
         self._post(partial(self._floor.see, frame, source))
 
     def hide(self, source: str = "camera") -> None:
@@ -243,6 +247,7 @@ class LiveCall:
         self._conversation.attendance = self._floor.attendance = await attendance_of(
             self.agent.memory, call=self.id, clock=self._clock, emit=self._emit
         )
+        self._scenes = await SceneWatch.of(self, self._conversation)
         self._open = True
         self._while_open.enter_context(self.agent.at_work())
         timekeeper = Timekeeper(
@@ -274,6 +279,8 @@ class LiveCall:
             outcome.set_exception(UsageError("the call has ended"))
         await self._floor.speaking.interrupt()
         await self._floor.speaking.close()
+        if self._scenes is not None:
+            await self._scenes.close()
         await self._conversation.close()
         self._while_open.close()
         self._emit(CallEnded(reason, self._clock.monotonic()))

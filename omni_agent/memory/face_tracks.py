@@ -39,7 +39,8 @@ _NEAR = 0.25  # the overlap from which a face is the one that was there
 
 @dataclass(slots=True, eq=False)
 class FaceTrack:
-    """`box`: x, y, width, height in the last frame it was seen in. `print`: None until a good view.
+    """`box`: x, y, width, height in the last frame it was seen in; `face`, `quality`: how it was
+    found there. `print`: None until a good view.
 
     `mouth`: the last minute, a sample a frame, for tying a voice to this face. `hidden`: not seen
     in the newest frame. `alone`: seconds in which no other face was in view.
@@ -49,6 +50,7 @@ class FaceTrack:
     box: tuple[float, float, float, float]
     first_seen: float
     last_seen: float
+    face: Face | None = None
     quality: FaceQuality | None = None
     hidden: bool = False
     seen: int = 0
@@ -269,7 +271,8 @@ class FaceTracker:
             track._speed = 0.5 * track._speed + 0.5 * moved
         else:
             track._speed = np.zeros(2)
-        track.box, track.quality, track.hidden = one.face.box, one.quality, False
+        track.face, track.quality, track.hidden = one.face, one.quality, False
+        track.box = one.face.box
         track.last_seen = self._t
         track.seen += 1
         track.alone += passed if faces == 1 and passed <= 1.0 else 0.0

@@ -27,6 +27,13 @@ from omni_agent.memory.values import clean, new_id, to_seconds, to_time
 Box = tuple[float, float, float, float]
 """x, y, width, height in pixels."""
 
+
+class ToHide(Protocol):
+    """Finds what is to be hidden in a picture; asked only where one is kept, for it takes time."""
+
+    def __call__(self, image: Image, /) -> Collection[Box]: ...
+
+
 RETURN = 600.0
 """Seconds within which a view that is seen again is the same scene, and not a new one."""
 JUST_BEGUN = 10.0
@@ -66,7 +73,7 @@ class _Latest:
 
     place: Located | Mapping[str, Any] | None
     people: set[str]
-    hide: Collection[Box]
+    hide: Collection[Box] | ToHide
 
 
 class _Source:
@@ -117,14 +124,15 @@ class SceneTaking:
         conversation: str | None = None,
         place: Located | Mapping[str, Any] | None = None,
         people: Collection[Whom] = (),
-        hide: Collection[Box] = (),
+        hide: Collection[Box] | ToHide = (),
     ) -> str | None:
         """A frame of a live source, in the order of time; the id of the scene it begins, if any.
 
         Two frames a second are plenty. `at`: now by default. `people`: who is in view. `hide`:
-        faces that are made unrecognisable before anything is kept. A black frame, one older than
-        the last, and one that shows nothing new give None. Raises MemoryStoreError where the
-        picture cannot be written; the next frame may begin the scene again.
+        faces that are made unrecognisable before anything is kept, or what finds them. A black
+        frame, one older than the last, and one that shows nothing new give None. Raises
+        MemoryStoreError where the picture cannot be written; the next frame may begin the scene
+        again.
         """
         t = to_seconds(at or self._clock.now())
         present = self._ids(people)
@@ -151,7 +159,7 @@ class SceneTaking:
         people: Collection[Whom] = (),
         text: str = "",
         description: str = "",
-        hide: Collection[Box] = (),
+        hide: Collection[Box] | ToHide = (),
     ) -> str | None:
         """Keep a picture as a scene of its own; its id, or None if it shows nothing new.
 
@@ -226,7 +234,7 @@ class SceneTaking:
         conversation: str | None,
         place: Located | Mapping[str, Any] | None,
         people: set[str],
-        hide: Collection[Box],
+        hide: Collection[Box] | ToHide,
         text: str = "",
         description: str = "",
     ) -> str | None:
@@ -238,8 +246,8 @@ class SceneTaking:
         if again is not None and self._last(state, again, t, people, text, description):
             state.now, state.frames.scene = again, frame
             return None
-        if hide:
-            picture = hidden(picture, hide)
+        if boxes := hide(picture) if callable(hide) else hide:
+            picture = hidden(picture, boxes)
         id = new_id("s", to_time(t))
         picture = picture.thumbnail(_SIDE)
         self._pictures.save(id, picture, quality=_QUALITY)
