@@ -78,6 +78,7 @@ class RecipeSearch:
         *,
         at_hand: Sequence[str] = (),
         diet: str | None = None,
+        kept: str | None = None,
         without: Sequence[str] = (),
         max_minutes: int | None = None,
         course: str | None = None,
@@ -86,9 +87,10 @@ class RecipeSearch:
     ) -> SearchResult:
         """Dishes that fit all that is said; a word of `query` may be a name, food, tag or origin.
 
-        `without` takes foods and allergens. `language` is that of `used` and `missing`.
+        `kept`: one more diet, which somebody keeps. `without` takes foods and allergens.
+        `language` is that of `used` and `missing`.
         """
-        diets = set(diets_in(query)) | ({diet} if diet else set())
+        diets = {*diets_in(query), *filter(None, (diet, kept))}
         courses = courses_in(query)
         fits: list[tuple[bool, Found]] = []
         for recipe in self._recipes:
