@@ -2,7 +2,7 @@
 
 Eight measures of what a frame adds to a face – a line over the nose, rims under the eyes, arms
 towards the ears, another colour on the bridge, lenses – are weighed by a logistic regression.
-Its numbers were fitted on photographs of 70 people, 20 of them with glasses, and on frames of
+Its numbers were fitted on photographs of 70 people, 21 of them with glasses, and on frames of
 eight kinds drawn into the others: `python benchmarks/looks.py --photographs FOLDER --fit`.
 """
 
