@@ -139,6 +139,10 @@ class MemoryInUse(MemoryStoreError):
     """Another process owns the memory folder."""
 
 
+class MemoryServerAway(MemoryStoreError):
+    """The Chroma server that a memory's index is on does not answer."""
+
+
 class MemoryReadOnly(MemoryStoreError):
     """The memory folder cannot be written to."""
 

@@ -3,42 +3,44 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-from omni_agent.errors import OmniAgentError
+from omni_agent.errors import MemoryServerAway, OmniAgentError
 from omni_agent.memory.embed.text import parts
-from omni_agent.memory.index import IndexBroken, VectorIndex
+from omni_agent.memory.index import IndexBroken, IndexHome, VectorIndex
 from omni_agent.memory.values import Vectors
 from omni_agent.memory.vectors import VectorLedger
 from omni_agent.text_embedding import TextEmbedder
 
 log = logging.getLogger("omni_agent.memory")
 _BATCH = 64
+AWAY = 5.0
+"""Seconds after which a server that did not answer is asked again."""
 Progress = Callable[[int, int], None]
 """Called with how many memories are in the index and how many there are to be."""
 
 
 class Indexer:
-    """One thread. The index lives in `folder`/<generation>; folders of others are removed.
+    """One thread. Of the generations of the index, those that nobody asks any more are removed.
 
     While a new generation is being filled, the old one goes on serving; what it lacks is searched
     in the ledger itself.
     """
 
     def __init__(
-        self, folder: Path, ledger: VectorLedger, embedder: Callable[[], TextEmbedder]
+        self, home: IndexHome, ledger: VectorLedger, embedder: Callable[[], TextEmbedder]
     ) -> None:
-        self._folder, self._ledger, self._embedder = folder, ledger, embedder
+        self._home, self._ledger, self._embedder = home, ledger, embedder
         self.notes: list[str] = []
         self._serving: tuple[int, VectorIndex] | None = None
+        self._cleared: tuple[int | None] | None = None  # beside which one nothing is left
+        self._away_until = 0.0
         self._searching = ThreadPoolExecutor(2, "memory-index")
         self._changed = threading.Condition()
         self._wanted = 1  # how often work was announced, and up to where it is done
@@ -66,11 +68,16 @@ class Indexer:
         """Candidates by meaning with their cosines, from the index and from what it lacks."""
         serving = self._serving
         found: dict[str, float] = {}
+        if time.monotonic() < self._away_until:
+            serving = None
         if serving is not None:
             try:
                 search = partial(serving[1].nearest, vector=query, limit=limit)
                 for some in self._searching.map(search, kinds):
                     found |= some
+            except MemoryServerAway as error:
+                self._is_away(error)
+                serving, found = None, {}
             except (IndexBroken, KeyError, AttributeError) as error:  # or closed meanwhile
                 if serving is self._serving:
                     self._note(f"The index failed in a search and is made again: {error}")
@@ -96,6 +103,7 @@ class Indexer:
     def _run(self) -> None:
         checked = False
         while not self._stopping:
+            later = None
             with self._changed:
                 target = self._wanted
             try:
@@ -104,6 +112,9 @@ class Indexer:
                     checked = True
                     if self._differs():
                         self._bring_up_to_date()
+            except MemoryServerAway as error:
+                self._is_away(error)
+                later = AWAY
             except OmniAgentError as error:
                 self._note(f"Recall goes by words alone: {error}")
             except Exception as error:
@@ -112,14 +123,14 @@ class Indexer:
             with self._changed:
                 self._done = target
                 self._changed.notify_all()
-                self._changed.wait_for(lambda: self._wanted > self._done or self._stopping)
+                self._changed.wait_for(lambda: self._wanted > self._done or self._stopping, later)
 
     def _bring_up_to_date(self) -> None:
         if not self._ledger.any_memory():
             self._serve(None)
             return
         embedder = self._embedder()
-        self._ledger.expect_model(embedder.name)
+        self._ledger.expect(embedder.name, self._home.name)
         failures = 0
         while not self._stopping:
             generation = self._ledger.generation()
@@ -139,7 +150,7 @@ class Indexer:
     def _open(self, generation: int, model: str) -> VectorIndex:
         if self._serving is not None and self._serving[0] == generation:
             return self._serving[1]
-        return VectorIndex(self._folder / str(generation), model)
+        return self._home.open(generation, model)
 
     def _fill(self, index: VectorIndex, generation: int) -> bool:
         """Add all that lacks; False if a newer generation fell due or the memory is closing."""
@@ -173,10 +184,10 @@ class Indexer:
         before, self._serving = self._serving, now
         if before is not None and (now is None or before[1] is not now[1]):
             before[1].close()
-        if self._folder.exists():
-            for old in self._folder.iterdir():
-                if now is None or old.name != str(now[0]):
-                    shutil.rmtree(old)
+        generation = now[0] if now else None
+        if self._cleared != (generation,):
+            self._home.keep_only(generation)
+            self._cleared = (generation,)
 
     def _differs(self) -> bool:
         """Whether the index lost or gained something while nobody looked; then it falls due."""
@@ -191,13 +202,18 @@ class Indexer:
         return True
 
     def _set_aside(self, generation: int, error: Exception) -> None:
-        broken = self._folder / str(generation)
-        self._note(f"The index in {broken} cannot be used and is made again: {error}")
-        if broken.exists():
-            broken.rename(self._folder / f"{generation}.broken-{int(time.time())}")
+        where = self._home.set_aside(generation)
+        self._cleared = None
+        self._note(f"The index in {where} cannot be used and is made again: {error}")
         if self._serving is not None and self._serving[0] == generation:
             self._serving = None
         self._ledger.next_generation()
+
+    def _is_away(self, error: MemoryServerAway) -> None:
+        """Recall goes on with words, and the newest vectors of the ledger."""
+        if time.monotonic() > self._away_until + AWAY:
+            self._note(str(error))
+        self._away_until = time.monotonic() + AWAY
 
     def _note(self, text: str) -> None:
         log.warning("%s", text)

@@ -43,6 +43,10 @@ class Memory(KnownFacts):
     call returns; vectors follow in the background, and what a crash interrupted follows at the next
     start. Without an `embedder` the best one on this machine is opened when it is first needed; if
     there is none, recall goes by words alone and `notes` says so.
+
+    `url`: of a Chroma server that the index is on, instead of in the folder; raises
+    MemoryServerAway where there is none. `user`: the tenant there. Ids and vectors go to the
+    server, words, prints and pictures do not.
     """
 
     def __init__(
@@ -55,13 +59,15 @@ class Memory(KnownFacts):
         encrypt: KeptIn | None = None,
         images: ImagePrinter | None = None,
         picture_budget: int = BUDGET,
+        url: str | None = None,
+        user: str | None = None,
     ) -> None:
         if people not in get_args(Keeping):
             raise SettingsError(f'people={people!r} is none of "ask", "session" and "off"')
         self.folder = Path(folder).expanduser()
         self._keeping, self._encrypt = people, encrypt
         self._images, self._picture_budget = images, picture_budget
-        self._clock = clock
+        self._url, self._user, self._clock = url, user, clock
         self._embedding = Embedding(lambda: embedder or open_text_embedder())
         self._opening = threading.RLock()
         self._open: Opened | None = None
@@ -328,6 +334,7 @@ class Memory(KnownFacts):
                     self.folder, keeping=self._keeping, encrypt=self._encrypt, clock=self._clock,
                     embedding=self._embedding, forgotten=self._forgotten,
                     images=self._images, picture_budget=self._picture_budget,
+                    url=self._url, user=self._user,
                 )  # fmt: skip
                 atexit.register(self.close)
             return self._open

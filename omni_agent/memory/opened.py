@@ -11,6 +11,8 @@ from omni_agent.errors import MemorySealed
 from omni_agent.memory.at_hand import AtHand
 from omni_agent.memory.embedding import Embedding
 from omni_agent.memory.finding import Finder
+from omni_agent.memory.index import IndexFolder, IndexHome
+from omni_agent.memory.index_server import IndexServer
 from omni_agent.memory.indexer import Indexer
 from omni_agent.memory.ledger import Ledger
 from omni_agent.memory.lock import FolderLock
@@ -42,6 +44,8 @@ class Opened:
         forgotten: Callable[[], None],
         images: ImagePrinter | None,
         picture_budget: int,
+        url: str | None,
+        user: str | None,
     ) -> None:
         self._lock = FolderLock(folder)
         try:
@@ -53,6 +57,11 @@ class Opened:
             self.sealing = Sealing(self.store)
             if encrypt is not None:
                 self.sealing.switch_on(encrypt, folder)
+            home: IndexHome = IndexFolder(folder / "index")
+            if url is not None:
+                server = IndexServer(url, user, folder)
+                home.keep_only(None)  # it is the server that has the vectors from now on
+                home = server
         except BaseException:
             self.store.close()
             self._lock.close()
@@ -60,7 +69,7 @@ class Opened:
         self.notes: list[str] = []
         self.ledger = Ledger(self.store)
         self.vectors = VectorLedger(self.store)
-        self.indexer = Indexer(folder / "index", self.vectors, lambda: embedding.open(self.vectors))
+        self.indexer = Indexer(home, self.vectors, lambda: embedding.open(self.vectors))
         self.pictures = Pictures(folder / "pictures", self.sealing)
         self.finder = Finder(
             self.ledger, self.vectors, self.indexer, AtHand(self.store), embedding.query

@@ -15,6 +15,8 @@ import numpy as np
 from omni_agent.memory.store import Store, batches
 from omni_agent.memory.values import Vectors
 
+_AT = " @ "  # between a model and the server that its vectors are on
+
 
 @dataclass(frozen=True, slots=True)
 class Pending:
@@ -48,7 +50,7 @@ class VectorLedger:
 
     def model(self) -> str:
         """Whose vectors the index is made of; empty before the first one."""
-        return str(self._store.rows("SELECT model FROM due")[0][0])
+        return str(self._store.rows("SELECT model FROM due")[0][0]).partition(_AT)[0]
 
     def next_generation(self) -> int:
         with self._store.write() as db:
@@ -162,12 +164,16 @@ class VectorLedger:
             )
         )
 
-    def expect_model(self, model: str) -> None:
-        """Make everything due again if the index was made with another model's vectors."""
+    def expect(self, model: str, home: str) -> None:
+        """Make everything due again if the index was made of another model's vectors, or elsewhere.
+
+        `home`: empty for the memory's own folder.
+        """
+        made_of = f"{model}{_AT}{home}" if home else model
         with self._store.write() as db:
             before = db.execute("SELECT model FROM due").fetchone()[0]
-            if before != model:
-                db.execute("UPDATE due SET model = ?, generation = generation + 1", (model,))
+            if before != made_of:
+                db.execute("UPDATE due SET model = ?, generation = generation + 1", (made_of,))
 
     def means(self, model: str) -> Vectors | None:
         """The kept means of embed/centred.py."""
