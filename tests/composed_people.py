@@ -5,19 +5,28 @@ A mouth opens with the loudness of its owner's voice; heads sway, and the camera
 
 from __future__ import annotations
 
+import asyncio
+import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from omni_agent.events import LiveEvent
+from omni_agent.live import LiveCall as Call
 from omni_agent.media import Audio, Image, VideoFrame
+from omni_agent.virtual_clock import VirtualClock
 
 sys.path.insert(0, str(Path(__file__).with_name("memory")))
-from drawn_faces import PEOPLE, Seat, frame
+from drawn_faces import PEOPLE, WALL, Seat, frame
+from drawn_looks import FRAMES, face_of, with_glasses
 
 RATE = 16_000
+LEVELS = 8  # of how far a mouth is open
+STEP = 0.1  # seconds of a call that are given at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +51,7 @@ class Scene:
     faces: Mapping[str, int]
     seats: Sequence[tuple[float, Mapping[str, float]]]
     seconds: float
+    glasses: Collection[str] = ()
 
     def sound(self, hiss: float = 0.002) -> Audio:
         rng = np.random.default_rng(0)
@@ -72,19 +82,53 @@ class Scene:
         rng = np.random.default_rng(1)
         for k in range(int(self.seconds * fps)):
             t = k / fps
-            seats = [
-                Seat(
-                    self.faces[who],
-                    round(x * width + rng.normal(0, 1.0)),
-                    round(240 + rng.normal(0, 1.0)),
-                    size,
-                    self.mouth(who, t - late),
-                )
-                for who, x in self.sitting(t - late).items()
-            ]
-            pixels = frame(*seats, width=width).pixels + rng.normal(0, 3, (480, width, 3))
+            pixels = np.full((480, width, 3), WALL, np.float32)
+            for who, x in self.sitting(t - late).items():
+                left = round(x * width + rng.normal(0, 1.0)) - size // 2
+                top = round(240 + rng.normal(0, 1.0)) - size // 2
+                opened = round(LEVELS * self.mouth(who, t - late)) / LEVELS
+                drawn = portrait_of(self.faces[who], size, opened, who in self.glasses)
+                pixels[top : top + size, left : left + size] = drawn
+            pixels += 3 * rng.standard_normal(pixels.shape, np.float32)
             yield VideoFrame(Image(np.clip(pixels, 0, 255).astype(np.uint8)), t)
 
 
+@lru_cache(maxsize=256)
+def portrait_of(person: int, size: int, opened: float, glasses: bool) -> np.ndarray:
+    """uint8 [size, size, 3]."""
+    seat = Seat(person, size // 2, size // 2, size, opened)
+    drawn = frame(seat, width=size, height=size)
+    if glasses:
+        look = FRAMES["square black"]
+        drawn = with_glasses(drawn, face_of(seat), look, np.random.default_rng(person))
+    return drawn.pixels
+
+
 def faces_of(*names: str) -> dict[str, int]:
-    return dict(zip(names, PEOPLE, strict=False))
+    """Drawn people whose mouths can be seen: the third of PEOPLE has a dark beard."""
+    return dict(zip(names, [PEOPLE[i] for i in (0, 1, 3, 4)], strict=False))
+
+
+async def played(
+    call: Call, scene: Scene, clock: VirtualClock, *, frames: Iterator[VideoFrame]
+) -> list[LiveEvent]:
+    """Have a call hear and see the scene, as fast as it can be worked; what came of it."""
+    events: list[LiveEvent] = []
+
+    async def read() -> None:
+        async for event in call:
+            events.append(event)
+
+    reading = asyncio.create_task(read())
+    sound, began = scene.sound().samples, clock.monotonic()
+    coming = next(frames, None)
+    for k in range(math.ceil(scene.seconds / STEP)):
+        while coming is not None and coming.t <= k * STEP:
+            call.see(coming, "camera")
+            coming = next(frames, None)
+        part = sound[round(k * STEP * RATE) : round((k + 1) * STEP * RATE)]
+        call.hear(Audio(part, RATE))
+        await clock.sleep(began + (k + 1) * STEP - clock.monotonic())
+    await call.close()
+    await reading
+    return events

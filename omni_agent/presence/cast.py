@@ -91,22 +91,28 @@ class Cast:
         looks = sum(track.seen >= n for n in _FACE_AGAIN)
         if part is not None and part.looked >= looks:
             return
+        bars, mine = self._face_printer.thresholds, self._group(part)
+        in_view = {id for other in others for id in self._group(self.faces.get(other.id))}
         known = self._people.faces(self._face_printer, call=self._call)
-        mine = self._group(part)
         scores = sorted(
-            ((float(track.print @ face), id) for id, face in known.items() if id not in mine),
+            (
+                (float(track.print @ face), id)
+                for id, face in known.items()
+                # Who is in view elsewhere is not here too: but for twins, and then neither is sure.
+                if id not in mine and (id not in in_view or float(track.print @ face) >= bars.same)
+            ),
             reverse=True,
         )
-        bars = self._face_printer.thresholds
         best, id = scores[0] if scores else (-1.0, None)
         second = scores[1][0] if len(scores) > 1 else -1.0
         sure = best >= bars.same and best - second >= bars.margin
         perhaps = id if not sure and best > bars.different else None
-        twin = self._in_view(id, others) if id is not None and (sure or perhaps) else None
-        if sure and twin is not None:  # nobody is there twice
+        if sure and id in in_view:
             sure, perhaps = False, id
-            if twin.known:
-                twin.perhaps = twin.person
+            for other in others:
+                twin = self.faces.get(other.id)
+                if twin is not None and twin.known and id in self._group(twin):
+                    twin.perhaps = twin.person
         part = self._judged(part, id if sure else None, perhaps, self.faces, track.id)
         part.looked = looks
         if part.perhaps is None:
@@ -160,13 +166,6 @@ class Cast:
         match = identify(speaker.print, known, bars)
         mine = self._group(part)
         return match.verdict == "known" and match.person in mine and match.lead >= 2 * bars.margin
-
-    def _in_view(self, id: str, others: Sequence[FaceTrack]) -> Part | None:
-        for other in others:
-            part = self.faces.get(other.id)
-            if part is not None and self._id(part.person) == self._id(id):
-                return part
-        return None
 
     def rename(self, resolve: Callable[[str], str]) -> None:
         """Two voices, or two faces, turned out to be one. `resolve`: the id one goes by now."""

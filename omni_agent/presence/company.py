@@ -15,8 +15,10 @@ from omni_agent.attending import SaidBy
 from omni_agent.events import PersonHere
 from omni_agent.media import Audio, VideoFrame
 from omni_agent.memory.diarize import FRAME, RATE, Diarizer, SpeakerSegment
+from omni_agent.memory.embed.appearance import looks_of
 from omni_agent.memory.embed.voice import print_voice
 from omni_agent.memory.face_tracks import FaceTrack, FaceTracker
+from omni_agent.memory.look_votes import EVERY, LookVotes
 from omni_agent.memory.people import People, Person
 from omni_agent.presence.cast import Cast, Part
 from omni_agent.presence.introductions import Introductions
@@ -71,6 +73,8 @@ class Company:
         self._pitch: dict[str, float] = {}
         self._agent: list[Audio] | None = []
         self._width = 1
+        self._votes: dict[str, LookVotes] = {}
+        self._looked: dict[str, float] = {}
 
     @property
     def now(self) -> float:
@@ -91,7 +95,21 @@ class Company:
         self._width = frame.image.size[0]
         in_view = self._tracker.see(frame)
         for track in in_view:
-            self._cast.see(track, [t for t in in_view if t is not track])
+            others = [t for t in in_view if t is not track]
+            self._cast.see(track, others)
+            self._look_at(track, others, frame)
+
+    def _look_at(self, track: FaceTrack, others: Sequence[FaceTrack], frame: VideoFrame) -> None:
+        """How they look: each picture votes."""
+        part = self._cast.faces.get(track.id)
+        if part is None or track.face is None or frame.t - self._looked.get(track.id, -9.0) < EVERY:
+            return
+        self._looked[track.id] = frame.t
+        beside = [t.face for t in others if t.face is not None]
+        seen = looks_of(frame.image, track.face, others=beside, view=track.quality)
+        for look in self._votes.setdefault(track.id, LookVotes()).add(seen, frame.t):
+            if self._cast.person(part) is not None:
+                self._people.look(part.person, look.slot, look.value, confidence=look.confidence)
 
     def hear_agent(self, sound: Audio) -> None:
         """The agent's own voice."""

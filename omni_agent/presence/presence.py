@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -31,6 +32,7 @@ RATE = 16_000
 _MOST_FRAMES = 10  # that wait to be looked at
 _MOST_SECONDS = 20.0  # of sound that wait
 _FPS = 5.0
+_MOVED = 0.1  # of the picture, from which on somebody has changed their place
 _OWN_SECONDS = 4.0  # of the agent's voice that are enough to know it by
 
 
@@ -64,6 +66,7 @@ class Presence:
         self._seen_at = -1.0
         self._own_seconds = 0.0
         self._present: tuple[PersonHere, ...] = ()
+        self._told: tuple[PersonHere, ...] = ()
         self._busy = self._ended = False
         self._thread = threading.Thread(target=self._work, name="presence", daemon=True)
         self._thread.start()
@@ -214,8 +217,18 @@ class Presence:
             self._company.hear(sound.samples, own=own)
 
     def _look_round(self) -> None:
-        now = self._company.present()
-        if now != self._present:
-            self._present = now
+        self._present = now = self._company.present()
+        if not _look_alike(now, self._told):
+            self._told = now
             if self._changed is not None:
                 self._changed(now)
+
+
+def _look_alike(one: Sequence[PersonHere], other: Sequence[PersonHere]) -> bool:
+    """Whether nothing has changed that is worth telling: people sway, and pitch is a median."""
+    return len(one) == len(other) and all(
+        replace(a, x=None, pitch=None) == replace(b, x=None, pitch=None)
+        and (a.x is None) == (b.x is None)
+        and abs((a.x or 0.0) - (b.x or 0.0)) < _MOVED
+        for a, b in zip(one, other, strict=True)
+    )

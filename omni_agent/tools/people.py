@@ -37,7 +37,7 @@ class PeopleTools:
     @property
     def tools(self) -> tuple[Tool, ...]:
         return (
-            self.who_is_here, self.what_did_they_say, self.who_said, self.how_do_they_look,
+            self.who_is_here, self.what_did_they_say, self.how_do_they_look,
             self.find_in_scenes, self.remember, self.forget,
         )  # fmt: skip
 
@@ -76,21 +76,23 @@ class PeopleTools:
             ("右边那个人刚才说了什么？", {"person": "右边那个人"}),
             ("What did Ben say?", {"person": "Ben"}),
             ("What did I say about lunch?", {"person": "me", "about": "lunch"}),
-            (
-                "When does Maria's train leave?",
-                {"person": "Maria", "about": "when the train leaves"},
-            ),
+            ("Who said something about a dog?", {"person": "who", "about": "a dog"}),
+            ("谁说过要去北京？", {"person": "谁", "about": "去北京"}),
+            ("Who has a birthday next week?", {"person": "who", "about": "birthday next week"}),
+            ("Which of us works in a hospital?", {"person": "who", "about": "works in a hospital"}),
             ("What is Tom allergic to?", {"person": "Tom", "about": "allergic to"}),
             ("王芳的猫叫什么？", {"person": "王芳", "about": "猫的名字"}),
         ],
     )
     def what_did_they_say(self, person: str, ctx: ToolContext, about: str | None = None) -> Say:
-        """Tell what somebody said, about something or lately.
+        """Tell what somebody said, about something or lately, or who said something.
 
         Args:
-            person: A name, "me", or where they sit, as it was said.
+            person: A name, "me", or where they sit, as it was said; "who" if that is asked.
             about: What it was about.
         """
+        if about and EVERYBODY.fullmatch(person.strip()):
+            return _who_said(about, ctx)
         who = meant(person, ctx)
         people = known_people(ctx)
         found = _statements(people.said(who.id, about, limit=20))
@@ -105,37 +107,6 @@ class PeopleTools:
         said = "".join(f"“{t}”" for t in texts) if zh else " ".join(f'"{t}"' for t in texts)
         doubt = "" if who.sure else ("我不太确定，不过" if zh else "I am not sure, but I think ")
         return Say(f"{doubt}{name}说：{said}" if zh else f"{doubt}{name} said: {said}", texts)
-
-    @tool(
-        filler=None,
-        examples=[
-            ("Who said something about a dog?", {"about": "a dog"}),
-            ("谁说过要去北京？", {"about": "去北京"}),
-            ("Who has a birthday next week?", {"about": "a birthday next week"}),
-            ("谁不吃辣？", {"about": "不吃辣"}),
-            ("Which of us works in a hospital?", {"about": "works in a hospital"}),
-            ("Whose car is broken?", {"about": "the car is broken"}),
-        ],
-    )
-    def who_said(self, about: str, ctx: ToolContext) -> Say:
-        """Tell which of the people said something, or has, likes or does something.
-
-        Args:
-            about: What it is about.
-        """
-        people, zh = known_people(ctx), ctx.language == "zh"
-        memory: Any = ctx.memory
-        kept = memory.get(*(m.id for m in memory.recall(about, limit=12)))
-        said = [w for w in kept.values() if w.person is not None and w.kind != "fact"]
-        for words in _statements(said):
-            person = people.get(words.person or "")
-            if person is not None and person.name is not None:
-                text = _quoted(words.text)
-                told = f"{person.name}说：“{text}”" if zh else f'{person.name} said: "{text}"'
-                return Say(told, {"person": person.name, "said": text})
-        return Say(
-            f"我没听到谁说过{about}。" if zh else f"I have heard nobody speak about {about}.", []
-        )
 
     @tool(
         filler=None,
@@ -302,6 +273,20 @@ class Scenes(Protocol):
         near: Position | None = None,
         limit: int = 5,
     ) -> Sequence[Scene]: ...
+
+
+def _who_said(about: str, ctx: ToolContext) -> Say:
+    people, zh = known_people(ctx), ctx.language == "zh"
+    memory: Any = ctx.memory
+    kept = memory.get(*(m.id for m in memory.recall(about, limit=12)))
+    for words in _statements([w for w in kept.values() if w.person and w.kind != "fact"]):
+        person = people.get(words.person or "")
+        if person is not None and person.name is not None:
+            text = _quoted(words.text)
+            told = f"{person.name}说：“{text}”" if zh else f'{person.name} said: "{text}"'
+            return Say(told, {"person": person.name, "said": text})
+    nobody = f"我没听到谁说过{about}。" if zh else f"I have heard nobody speak about {about}."
+    return Say(nobody, [])
 
 
 # --- in words ---------------------------------------------------------------------------------

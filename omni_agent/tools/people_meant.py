@@ -163,12 +163,16 @@ def _by_place(words: str, ctx: ToolContext) -> Meant:
         raise ToolError(f"nobody called {words!r:.60} is known; here I know {names}")
     fits = [p for p in present if not (woman and _is_low(p)) and not (man and _is_high(p))]
     if side is not None:
-        seen = sorted((p for p in fits or present if p.x is not None), key=lambda p: p.x or 0.0)
+        seen = sorted((p for p in present if p.x is not None), key=lambda p: p.x or 0.0)
         if not seen:
             raise ToolError("nobody is in view; ask for a name")
-        if side == "middle" and len(seen) != 3:
-            raise ToolError(f"{len(seen)} people are in view, so nobody is in the middle for sure")
-        found = seen[{"left": 0, "middle": 1, "right": -1}[side]]
+        if side == "middle":
+            inner = [p for p in seen[1:-1] if p in fits] or seen[1:-1]
+            if len(inner) != 1:
+                raise ToolError(f"of {len(seen)} people in view nobody is surely in the middle")
+            found = inner[0]
+        else:
+            found = ([p for p in seen if p in fits] or seen)[0 if side == "left" else -1]
         return Meant(found.id, found.name, where(side, language), found.sure)
     # Nothing but the voice to go by: only where it leaves no doubt, and it is told.
     sure = [p for p in fits if (woman and _is_high(p)) or (man and _is_low(p))]
