@@ -73,7 +73,7 @@ class Scene:
         return 0.0
 
     def sitting(self, t: float) -> Mapping[str, float]:
-        return [who for since, who in self.seats if since <= t][-1]
+        return [who for since, who in self.seats if since <= max(t, 0.0)][-1]
 
     def frames(
         self, *, fps: float = 5.0, late: float = 0.0, width: int = 640, size: int = 170

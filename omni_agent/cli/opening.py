@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from omni_agent.tools.base import Position
     from omni_agent.tools.runner import Approver
 
-AgentName = Literal["kitchen", "street-guide", "plain"]
+AgentName = Literal["kitchen", "street-guide", "companion", "plain"]
 
 AgentOption = Annotated[
     AgentName,
@@ -34,7 +34,7 @@ AgentOption = Annotated[
         "--agent",
         "-a",
         help="Who answers: [b]kitchen[/b] leads through recipes, [b]street-guide[/b] knows where "
-        "to eat, [b]plain[/b] just talks.",
+        "to eat, [b]companion[/b] knows who said what in a call, [b]plain[/b] just talks.",
     ),
 ]
 ModelOption = Annotated[
@@ -128,6 +128,10 @@ def make_agent(name: AgentName, **options: Any) -> Agent:
             from omni_agent.agents.street_guide import street_guide
 
             return street_guide(**options)
+        case "companion":
+            from omni_agent.agents.companion import companion
+
+            return companion(**options)
         case "plain":
             from omni_agent.agent import Agent
 

@@ -93,13 +93,15 @@ class Cast:
             return
         bars, mine = self._face_printer.thresholds, self._group(part)
         in_view = {id for other in others for id in self._group(self.faces.get(other.id))}
+        met = in_view | {i for p in self.faces.values() if not p.known for i in self._group(p)}
         known = self._people.faces(self._face_printer, call=self._call)
         scores = sorted(
             (
                 (float(track.print @ face), id)
                 for id, face in known.items()
-                # Who is in view elsewhere is not here too: but for twins, and then neither is sure.
-                if id not in mine and (id not in in_view or float(track.print @ face) >= bars.same)
+                # Within a call it is the tracker that tells faces apart; and nobody is in view
+                # twice, but for twins, of whom then neither is sure.
+                if id not in mine and (id not in met or float(track.print @ face) >= bars.same)
             ),
             reverse=True,
         )
@@ -167,6 +169,12 @@ class Cast:
         mine = self._group(part)
         return match.verdict == "known" and match.person in mine and match.lead >= 2 * bars.margin
 
+    def let_go(self) -> None:
+        """Who was forgotten meanwhile is a stranger from now on."""
+        for parts in (self.voices, self.faces):
+            for id in [id for id, part in parts.items() if self.person(part) is None]:
+                del parts[id]
+
     def rename(self, resolve: Callable[[str], str]) -> None:
         """Two voices, or two faces, turned out to be one. `resolve`: the id one goes by now."""
         for parts in (self.voices, self.faces):
@@ -212,6 +220,8 @@ class Cast:
 
     def maybe(self, part: Part) -> str | None:
         """The name of whom it may be, where that is not sure."""
+        if part.perhaps != part.person and self._name(part) is not None:
+            return None
         guessed = None if part.perhaps is None else self._people.get(part.perhaps)
         return part.guess if guessed is None else guessed.name
 

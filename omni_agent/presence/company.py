@@ -93,6 +93,7 @@ class Company:
 
     def see(self, frame: VideoFrame) -> None:
         self._width = frame.image.size[0]
+        self._cast.let_go()
         in_view = self._tracker.see(frame)
         for track in in_view:
             others = [t for t in in_view if t is not track]
@@ -283,6 +284,7 @@ class Company:
     def _settle(self) -> None:
         """Look at all the evidence there is by now."""
         self._settled = now = self.now
+        self._cast.let_go()
         self._cast.rename(self._resolve)
         for speaker in self._diarizer.speakers.values():
             if not speaker.own:
