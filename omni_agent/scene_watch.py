@@ -86,7 +86,7 @@ class SceneWatch:
         self._taken: dict[str, datetime] = {}
         self._untold: deque[tuple[str, Image]] = deque(maxlen=_UNTOLD)
         self._busy = self._ended = False
-        self._failed: set[type[Exception]] = set()
+        self._failed: set[type[OmniAgentError]] = set()
         self._thread = threading.Thread(target=self._work, name="scenes", daemon=True)
         self._thread.start()
 
@@ -206,13 +206,14 @@ class SceneWatch:
             self._scenes.describe(scene, text=told.text, description=told.description)
 
     def _safely(self, step: Callable[[], object]) -> None:
-        """A full disk or a model that fails must not end the watching; each is logged once."""
+        """A full disk or a model that fails must not end the watching. Each is told once."""
         try:
             step()
-        except Exception as error:
-            if isinstance(error, OmniAgentError) and type(error) in self._failed:
-                return
+        except OmniAgentError as error:
+            if type(error) not in self._failed:
+                logger.warning("a scene of this call is not kept whole: %s", error)
             self._failed.add(type(error))
+        except Exception:
             logger.exception("the call goes on; a scene of it is not kept whole")
 
 
