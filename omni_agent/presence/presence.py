@@ -8,6 +8,7 @@ left out where there are more than can be looked at.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -32,6 +33,7 @@ RATE = 16_000
 _MOST_FRAMES = 10  # that wait to be looked at
 _MOST_SECONDS = 20.0  # of sound that wait
 _FPS = 5.0
+_NICE = 5
 _MOVED = 0.1  # of the picture, from which on somebody has changed their place
 _OWN_SECONDS = 4.0  # of the agent's voice that are enough to know it by
 
@@ -173,6 +175,7 @@ class Presence:
         return answer
 
     def _work(self) -> None:
+        _be_nice()
         while (step := self._next()) is not None:
             try:
                 step()
@@ -222,6 +225,15 @@ class Presence:
             self._told = now
             if self._changed is not None:
                 self._changed(now)
+
+
+def _be_nice() -> None:
+    """On Linux a thread can be made to give way: the answer that is being thought comes first."""
+    if hasattr(os, "setpriority"):
+        try:
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        except OSError:
+            logger.debug("this system cannot make one thread nice", exc_info=True)
 
 
 def _look_alike(one: Sequence[PersonHere], other: Sequence[PersonHere]) -> bool:

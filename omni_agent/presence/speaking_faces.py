@@ -22,7 +22,7 @@ _AGAINST, _FOR = -1.0, 1.5
 """The most that one slot may say, in log-odds."""
 _STEEP, _EVEN = 1.2, 1.0  # how log-odds grow with the deviations from rest, and where they begin
 _LEAST_DEVIATION = 0.2
-_REST = 0.015  # motion, in shares of the face's contrast, below which all is stillness
+_REST = 0.006  # motion, in shares of the face's contrast, below which all is stillness
 _FEW = 3  # slots of others from which on a mouth's habits are known
 _OFF = 2.0  # by so much must another lag explain more
 _SPOKEN = 0.3  # the share of speech from which a slot is spoken
