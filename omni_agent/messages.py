@@ -82,18 +82,24 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class ToolExample:
-    """An utterance and the call it should lead to; teaches small models when to use the tool."""
+    """An utterance and the call it should lead to; teaches small models when to use the tool.
+
+    Where `arguments` is None it teaches only that.
+    """
 
     utterance: str
-    arguments: dict[str, Any] = field(default_factory=dict)
+    arguments: dict[str, Any] | None = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """An utterance and the words to answer it with; teaches small models when *not* to call."""
+    """An utterance and the words to answer it with; teaches small models when *not* to call.
+
+    Without a reply it teaches only that.
+    """
 
     utterance: str
-    reply: str
+    reply: str = ""
 
 
 @dataclass(frozen=True, slots=True)

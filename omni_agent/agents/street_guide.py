@@ -14,6 +14,7 @@ from omni_agent.tools.places.guide import StreetGuide
 from omni_agent.tools.places.in_turn import MapsInTurn
 from omni_agent.tools.places.osm_extract import OsmExtract
 from omni_agent.tools.places.overpass import Overpass
+from omni_agent.tools.utterances import utterances
 
 HELSINKI = Position(60.1699, 24.9384, label="Helsinki city centre")
 
@@ -29,15 +30,16 @@ EXAMPLES = (
     Exchange("Thank you so much", "My pleasure, enjoy your walk!"),
     Exchange("今天天气真好", "是啊，正适合散步。"),
     Exchange("We ate at a lovely place yesterday", "How nice! What did you have?"),
-    Exchange("寿司是怎么来的？", "寿司源自用米饭保存鱼的古老方法。"),
-    Exchange("Do you speak Finnish?", "I speak English and Chinese."),
+    Exchange("寿司是怎么来的？", "来自日本，源自用米饭保存鱼的老办法。"),
+    Exchange("Do you speak Finnish?", "No, only English and Chinese."),
     Exchange("谢谢，再见", "不客气，路上小心！"),
     Exchange("What is the tallest mountain?", "Mount Everest, 8,849 metres high."),
     Exchange("你叫什么名字？", "我是你的街头向导，随时都在。"),
-    Exchange("How old is this city?", "Helsinki was founded in 1550."),
+    Exchange("How old is this city?", "Very old: Helsinki was founded in 1550."),
     Exchange("我昨天在一家餐厅丢了伞", "真可惜，打电话问问他们吧。"),
     Exchange("I never drink coffee after noon", "Wise, you will sleep better."),
-    Exchange("芬兰有多少个湖？", "大约有十八万八千个。"),
+    Exchange("芬兰有多少个湖？", "大约十八万八千个，数也数不清。"),
+    *map(Exchange, utterances(__file__, "talk.toml")["street_guide"]),
 )
 
 

@@ -32,7 +32,8 @@ class ModelProfile:
     """What a model takes and gives, so that nobody has to check on names.
 
     `sight` tells how much of a picture is understood: nothing, the text that stands in it, or all.
-    `memory_tokens` is how much recalled memory the model digests well in one prompt.
+    `memory_tokens` is how much recalled memory the model digests well in one prompt. `structured`:
+    whether it keeps to `ResponseOptions.schema`.
     """
 
     name: str
@@ -45,6 +46,7 @@ class ModelProfile:
     context_tokens: int
     memory_tokens: int
     sight: Literal["none", "text", "full"] = "none"
+    structured: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

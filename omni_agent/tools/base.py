@@ -32,6 +32,8 @@ from omni_agent.tools.schema import Signature, read_signature
 
 logger = logging.getLogger("omni_agent.tools")
 
+Example = str | tuple[str, Mapping[str, Any]]
+"""An utterance with the arguments it means, or without."""
 OnInterrupt = Literal["keep", "drop"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
@@ -57,7 +59,7 @@ class Tool:
         timeout: float | None = None,
         needs_approval: bool = False,
         filler: Filler | None = FILLERS,
-        examples: Sequence[tuple[str, Mapping[str, Any]]] = (),
+        examples: Sequence[Example] = (),
         on_interrupt: OnInterrupt = "drop",
         namespace: Mapping[str, Any] | None = None,
     ) -> None:
@@ -157,7 +159,7 @@ def tool(
     timeout: float | None = None,
     needs_approval: bool = False,
     filler: Filler | None = FILLERS,
-    examples: Sequence[tuple[str, Mapping[str, Any]]] = (),
+    examples: Sequence[Example] = (),
     on_interrupt: OnInterrupt = "drop",
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
@@ -165,8 +167,9 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
 
     `timeout` is in seconds (None: the runner's). `filler` is spoken while a slow tool works: one
     text or several that take turns, for all languages or for each; None: nothing. `examples` pair
-    an utterance with the arguments it should lead to; they teach small models. Parameters annotated
-    `ToolContext` and, in watchers, `Frames` are filled in by the runner.
+    an utterance with the arguments it should lead to, and teach small models, the first ones most;
+    an utterance alone teaches only when the tool is due. Parameters annotated `ToolContext` and,
+    in watchers, `Frames` are filled in by the runner.
 
     Raises ToolDefinitionError, naming function and parameter, where a model could not call it.
     """
@@ -323,7 +326,7 @@ def _valid_on_interrupt(choice: OnInterrupt, function: Callable[..., Any]) -> On
 
 
 def _valid_examples(
-    examples: Sequence[tuple[str, Mapping[str, Any]]],
+    examples: Sequence[Example],
     signature: Signature,
     function: Callable[..., Any],
 ) -> tuple[ToolExample, ...]:
@@ -332,10 +335,16 @@ def _valid_examples(
         match example:
             case (str(utterance), Mapping() as arguments):
                 pass
+            case str(utterance):
+                known: dict[str, Any] | None = (
+                    None if signature.parameters.get("properties") else {}
+                )
+                valid.append(ToolExample(utterance, known))
+                continue
             case _:
                 raise ToolDefinitionError(
-                    f"{function.__qualname__}: the example {example!r} is not a pair of an "
-                    "utterance and a dict of arguments"
+                    f"{function.__qualname__}: the example {example!r} is neither an utterance "
+                    "nor a pair of one and a dict of arguments"
                 )
         try:
             signature.check(arguments)

@@ -24,6 +24,9 @@ from omni_agent.tools.timer import (
     ring_words,
     say_duration,
 )
+from omni_agent.tools.utterances import utterances
+
+_SAID = utterances(__file__, "timer_utterances.toml")
 
 LONGEST = 24 * 3600.0
 """Seconds; a timer is for today."""
@@ -66,9 +69,10 @@ class Timers:
     @tool(
         examples=[
             ("Set a timer for ten minutes", {"minutes": 10}),
+            ("鸡蛋煮三分半钟，帮我计时", {"minutes": 3.5, "name": "鸡蛋"}),
             ("Remind me about the pasta in 8 minutes", {"minutes": 8, "name": "pasta"}),
             ("定一个五分钟的计时器", {"minutes": 5}),
-            ("鸡蛋煮三分半钟，帮我计时", {"minutes": 3.5, "name": "鸡蛋"}),
+            *_SAID["set_timer"],
         ]
     )
     def set_timer(
@@ -96,10 +100,9 @@ class Timers:
 
     @tool(
         examples=[
-            ("How long is left on the timer?", {}),
-            ("What timers are running?", {}),
-            ("计时器还剩多久？", {}),
-            ("哪些计时器还在走？", {}),
+            "How long is left on the timer?",
+            "计时器还剩多久？",
+            *_SAID["list_timers"],
         ]
     )
     def list_timers(self, ctx: ToolContext) -> Say:
@@ -124,9 +127,10 @@ class Timers:
     @tool(
         examples=[
             ("Cancel the pasta timer", {"name": "pasta"}),
-            ("Stop the timer", {}),
             ("取消鸡蛋的计时器", {"name": "鸡蛋"}),
+            ("Stop the timer", {}),
             ("别计时了", {}),
+            *_SAID["cancel_timer"],
         ]
     )
     def cancel_timer(self, ctx: ToolContext, name: str = "") -> Say:

@@ -311,7 +311,7 @@ def test_what_a_model_could_not_call_is_refused_with_its_name(
         ({"examples": [("hi", {"limit": 1})]}, '"query" is missing'),
         ({"examples": [("hi", {"query": "x", "limit": "1"})]}, '"limit"'),
         ({"examples": [("hi", {"query": "x", "size": 1})]}, '"size"'),
-        ({"examples": ["hi"]}, "pair"),
+        ({"examples": [("hi",)]}, "neither an utterance nor a pair"),
         ({"examples": [("hi", {"query": object()})]}, "not JSON"),
     ],
 )
@@ -319,6 +319,16 @@ def test_a_wrong_option_or_example_is_refused(options: dict[str, Any], words: st
     with pytest.raises(ToolDefinitionError) as error:
         tool(**options)(search.function)
     assert words in str(error.value)
+
+
+def test_an_utterance_alone_teaches_when_a_tool_is_due() -> None:
+    @tool(examples=["ring", ("again", {})])
+    def ring() -> None:
+        """Ring the bell."""
+
+    assert [e.arguments for e in ring.examples] == [{}, {}], "there are none to leave out"
+    find = Tool(search.function, examples=[("soup", {"query": "soup"}), "something to eat"])
+    assert [e.arguments for e in find.examples] == [{"query": "soup"}, None]
 
 
 def test_only_functions_become_tools() -> None:

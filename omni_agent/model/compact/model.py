@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from omni_agent.clock import SYSTEM_CLOCK, Clock
+from omni_agent.errors import MissingExtra, ModelLoadError
 from omni_agent.media import Audio
 from omni_agent.messages import Exchange, Language, Message, ToolSpec
 from omni_agent.model.base import ModelProfile
@@ -16,13 +19,17 @@ from omni_agent.model.catalog import Catalog, catalog
 from omni_agent.model.compact.ears import Ears
 from omni_agent.model.compact.eyes import Eyes
 from omni_agent.model.compact.language import language_of
-from omni_agent.model.compact.prompt import Prompt
+from omni_agent.model.compact.prompt import Prompt, shown
+from omni_agent.model.compact.router import Routers
 from omni_agent.model.compact.session import CompactSession, Organs
 from omni_agent.model.compact.speech import Speech
 from omni_agent.model.compact.thinker import Progress, Thinker
-from omni_agent.model.compact.voice import Voice
+from omni_agent.model.compact.voice import DEFAULT_VOICES, Voice
 from omni_agent.model.earlier import earlier_turns, newest
 from omni_agent.model.progress import PullProgress
+from omni_agent.text_embedding import open_text_embedder
+
+logger = logging.getLogger("omni_agent.model")
 
 ThinkerName = Literal["thinker-1.5b", "thinker-0.5b"]
 
@@ -35,7 +42,13 @@ class CompactModel:
     """Behind `OmniModel`. `open` loads it; one instance serves any number of sessions."""
 
     def __init__(
-        self, organs: Organs, *, name: str, voices: Sequence[str], on_prefill: Progress | None
+        self,
+        organs: Organs,
+        *,
+        name: str,
+        voices: Sequence[str],
+        on_prefill: Progress | None,
+        routers: Routers | None,
     ) -> None:
         self.profile = ModelProfile(
             name=name,
@@ -48,9 +61,11 @@ class CompactModel:
             context_tokens=CONTEXT_TOKENS,
             memory_tokens=MEMORY_TOKENS,
             sight="text",
+            structured=True,
         )
         self._organs = organs
         self._on_prefill = on_prefill
+        self._routers = routers
 
     @classmethod
     async def open(
@@ -76,6 +91,8 @@ class CompactModel:
         voice = await asyncio.to_thread(
             Voice, paths["kokoro"], paths["kokoro-vocab"], paths["kokoro-voices"], threads=threads
         )
+        for name in DEFAULT_VOICES.values():
+            await asyncio.to_thread(voice.prepare, name)
         organs = Organs(
             ears=await asyncio.to_thread(Ears, paths["whisper-base"], threads=threads),
             thinker=await asyncio.to_thread(
@@ -94,6 +111,7 @@ class CompactModel:
             name="compact" if thinker == "thinker-1.5b" else "compact-small",
             voices=[v.name for v in voice.voices()],
             on_prefill=on_prefill,
+            routers=await asyncio.to_thread(_routers, files.folder / "routers"),
         )
 
     async def open_session(
@@ -110,6 +128,9 @@ class CompactModel:
         prompt = Prompt.of(system, tools, examples)
         room = max(0, CONTEXT_TOKENS - _tokens(prompt.fixed))
         earlier = newest(earlier_turns(history), room // 2, _tokens)
+        router = None
+        if self._routers is not None:
+            router = await asyncio.to_thread(self._routers.of, tools, examples)
         id = uuid.uuid4().hex
         session = CompactSession(
             self._organs,
@@ -118,6 +139,7 @@ class CompactModel:
             voice=voice,
             tool_names=frozenset(spec.name for spec in tools),
             hints=_vocabulary(tools),
+            router=router,
         )
         try:
             await self._organs.thinker.open_slot(id, prompt.fixed, on_progress=self._on_prefill)
@@ -144,13 +166,21 @@ def _tokens(text: str) -> int:
     return len(text.encode()) // 4
 
 
+def _routers(folder: Path) -> Routers | None:
+    try:
+        return Routers(open_text_embedder(), folder)
+    except (MissingExtra, ModelLoadError) as error:
+        logger.warning("tools are chosen by the Thinker alone, which errs more: %s", error)
+        return None
+
+
 def _vocabulary(tools: Sequence[ToolSpec]) -> tuple[str, ...]:
     """Words the user may well say, for the ears: names in the tools' examples, longest first."""
     spoken = (
         value
         for spec in tools
-        for example in spec.examples
-        for argument in example.arguments.values()
+        for example in shown(spec)
+        for argument in (example.arguments or {}).values()
         for value in (argument if isinstance(argument, list) else [argument])
         if isinstance(value, str)
     )

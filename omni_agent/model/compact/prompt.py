@@ -14,23 +14,15 @@ from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 from typing import Any
 
-from omni_agent.messages import Exchange, ToolCall, ToolResult, ToolSpec
+from omni_agent.messages import Exchange, ToolCall, ToolExample, ToolResult, ToolSpec
+from omni_agent.model.compact import grammar
 
 _FORGEABLE = re.compile(r"<(?=\|?/?\s*(?:im_|tool_|endoftext|fim_))", re.IGNORECASE)
 
-WORDS = r"""%llguidance {}
-start: /[^{<`\[\s](.|\n)*/
-"""
-"""llguidance grammar of an answer in words: it does not begin like a call."""
-
-CALL_FROM = 0.22
-"""From this probability of a call on, it is one.
-
-A small model is shy of calling: on the half of benchmarks/utterances.toml that may be tuned on,
-it gives due calls 0.25 and more, and talk 0.20 and less.
-"""
-
-_TIGHT_JSON = {"item_separator": ", ", "key_separator": ": ", "whitespace_flexible": False}
+SHOWN, SHOWN_FOR_EACH_PARAMETER = 1, 1
+"""How many examples of a tool stand in the prompt, the first ones: each token of it makes every
+token after it slower. All of them teach the router."""
+SHOWN_AT_MOST = 8
 
 
 def harmless(text: str) -> str:
@@ -40,6 +32,13 @@ def harmless(text: str) -> str:
 
 def spell_call(name: str, arguments: dict[str, Any]) -> str:
     return json.dumps({name: arguments}, ensure_ascii=False)
+
+
+def shown(spec: ToolSpec) -> list[ToolExample]:
+    """The examples of a tool that stand in the prompt."""
+    complete = [e for e in spec.examples if e.arguments is not None]
+    open_ends = len(spec.parameters.get("properties", ()))
+    return complete[: min(SHOWN_AT_MOST, SHOWN + SHOWN_FOR_EACH_PARAMETER * open_ends)]
 
 
 @dataclass(slots=True)
@@ -70,11 +69,13 @@ class Turn:
 class Prompt:
     """The prompt of one conversation. `fixed` never changes: its KV cache can be kept on disk.
 
-    `calls` is the grammar of a call; None where there are no tools.
+    `calls` is the grammar of a call; None where there are no tools. `arguments` has for each tool
+    the grammar of what follows `{"name":`; None where nothing is left open.
     """
 
     fixed: str
     calls: str | None
+    arguments: Mapping[str, str | None]
 
     @classmethod
     def of(
@@ -93,7 +94,11 @@ class Prompt:
         turns = [_turn("system", head)]
         for utterance, answer in _interleave(tools, examples):
             turns += [_turn("user", harmless(utterance)), _turn("assistant", answer)]
-        return cls("".join(turns), _grammar_of_calls(tools) if tools else None)
+        return cls(
+            "".join(turns),
+            grammar.of_calls(tools) if tools else None,
+            {t.name: grammar.of_arguments(t) if _takes_any(t) else None for t in tools},
+        )
 
     def may_call(self, turn: Turn) -> bool:
         """Once its tools have done their work, a turn is answered in words."""
@@ -136,43 +141,23 @@ def _first_line(description: str) -> str:
     return description.strip().split("\n", 1)[0]
 
 
+def _takes_any(spec: ToolSpec) -> bool:
+    return bool(spec.parameters.get("properties"))
+
+
 def _interleave(
     tools: Sequence[ToolSpec], examples: Sequence[Exchange]
 ) -> Iterator[tuple[str, str]]:
     """Examples of all kinds in turn: a run of one kind would make the model go on with it."""
     calls = [
         (example.utterance, spell_call(spec.name, example.arguments))
-        for row in zip_longest(*([(spec, e) for e in spec.examples] for spec in tools))
+        for row in zip_longest(*([(spec, e) for e in shown(spec)] for spec in tools))
         for spec, example in filter(None, row)
     ]
-    talk = [(e.utterance, e.reply) for e in examples]
-    every = max(1, len(calls) // max(1, len(talk)))
-    for index, call in enumerate(calls):
-        yield call
-        if (index + 1) % every == 0 and talk:
-            yield talk.pop(0)
-    yield from talk
-
-
-def probability_of_call(likely: Mapping[str, float]) -> float:
-    """How likely an answer that may begin with these tokens is a call."""
-    return sum(p for token, p in likely.items() if token.lstrip().startswith("{"))
-
-
-def _grammar_of_calls(tools: Sequence[ToolSpec]) -> str:
-    """A call of a known tool with arguments that fit its schema."""
-    definitions: dict[str, Any] = {}
-    calls = []
-    for spec in tools:
-        parameters = {**spec.parameters, "additionalProperties": False}
-        definitions |= parameters.pop("$defs", {})
-        calls.append(
-            {
-                "type": "object",
-                "properties": {spec.name: parameters},
-                "required": [spec.name],
-                "additionalProperties": False,
-            }
-        )
-    schema = {"anyOf": calls, "$defs": definitions, "x-guidance": _TIGHT_JSON}
-    return f"%llguidance {{}}\nstart: %json {json.dumps(schema, ensure_ascii=False)}\n"
+    talk = [(e.utterance, e.reply) for e in examples if e.reply]
+    spread = [
+        ((index + 0.5) / len(kind), example)
+        for kind in (calls, talk)
+        for index, example in enumerate(kind)
+    ]
+    return (example for _, example in sorted(spread, key=lambda placed: placed[0]))

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from omni_agent.clock import Clock
@@ -28,14 +28,16 @@ from omni_agent.messages import (
     Transcript,
 )
 from omni_agent.model.base import Finished, MalformedCall, ModelEvent, ResponseOptions
+from omni_agent.model.compact.answer import Answering
 from omni_agent.model.compact.aside import Aside
 from omni_agent.model.compact.language import language_of
 from omni_agent.model.compact.open_input import Begun, OpenInput
-from omni_agent.model.compact.prompt import CALL_FROM, WORDS, Prompt, Turn, probability_of_call
+from omni_agent.model.compact.prompt import Prompt, Turn
+from omni_agent.model.compact.router import Router
 from omni_agent.model.compact.sight import Sight
 from omni_agent.model.compact.speech import Speech
 from omni_agent.model.compact.structured import structured
-from omni_agent.model.compact.thinker import Completed, Sampling, Thinker
+from omni_agent.model.compact.thinker import Completed, Thinker
 from omni_agent.model.earlier import EarlierTurn, last_call
 from omni_agent.model.tool_gate import ToolGate, Words
 
@@ -47,11 +49,6 @@ logger = logging.getLogger("omni_agent.model")
 
 CHARS_PER_TOKEN_AT_MOST = 8
 """A text longer than this many characters for every token of context cannot fit; said at once."""
-
-FIRST_WORDS = 16
-"""The first tokens of a spoken reply are thought one at a time, and no further than they are
-asked for: while the first clause is voiced, the Thinker must not run ahead. Its threads wait for
-each other spinning, so that two engines at once on few cores take far more than twice as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +74,11 @@ class CompactSession:
         voice: str | None,
         tool_names: frozenset[str],
         hints: tuple[str, ...] = (),
+        router: Router | None = None,
     ) -> None:
         self._organs = organs
         self._prompt = prompt
+        self._router = router
         self._id = id
         self._speaker = organs.speech.speaker(voice)
         self._tool_names = tool_names
@@ -267,9 +266,8 @@ class CompactSession:
         self, turn: Turn, options: ResponseOptions, found: _Found
     ) -> AsyncGenerator[str, None]:
         """The Thinker's words; calls and the outcome go into `found`."""
-        may_call = options.tools == "auto" and self._prompt.may_call(turn)
         gate = ToolGate(self._tool_names, first_id=self._calls + 1)
-        async with aclosing(self._complete(turn, options, may_call=may_call)) as pieces:
+        async with aclosing(self._complete(turn, options)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Completed):
                     found.reason, found.usage = piece.reason, piece.usage
@@ -287,14 +285,16 @@ class CompactSession:
         self._calls = gate.next_id - 1
 
     async def _complete(
-        self, turn: Turn, options: ResponseOptions, *, may_call: bool
+        self, turn: Turn, options: ResponseOptions
     ) -> AsyncGenerator[str | Completed, None]:
         """The completion; while the context is too full, the older half of the past is dropped."""
         while True:
-            answer = self._answer(turn, options, may_call=may_call)
+            answering = Answering(
+                self._organs.thinker, await self._slot(), self._prompt, self._router
+            )
             try:
-                async with aclosing(answer):
-                    async for piece in answer:
+                async with aclosing(answering.answer(self._past, turn, options)) as pieces:
+                    async for piece in pieces:
                         yield piece
                 return
             except ContextFull:
@@ -302,40 +302,6 @@ class CompactSession:
                     raise
                 logger.info("the context is full: the older half of the conversation leaves it")
                 del self._past[: (len(self._past) + 1) // 2]
-
-    async def _answer(
-        self, turn: Turn, options: ResponseOptions, *, may_call: bool
-    ) -> AsyncGenerator[str | Completed, None]:
-        """Decide on the first token between a call and words, then go on with that."""
-        thinker, slot = self._organs.thinker, await self._slot()
-        prompt = self._prompt.render([*self._past, turn])
-        sampling = Sampling(temperature=options.temperature, seed=options.seed)
-        first = await thinker.first_token(
-            prompt, slot=slot, sampling=replace(sampling, grammar=WORDS)
-        )
-        calls = may_call and probability_of_call(first.likely) >= CALL_FROM
-        if calls:
-            sampling = replace(sampling, grammar=self._prompt.calls)
-        elif first.text:
-            prompt += first.text
-            yield first.text
-        else:
-            yield Completed("done", first.usage)
-            return
-        left, done = options.max_tokens, None
-        careful_until = left - FIRST_WORDS if options.speak and not calls else left
-        while done is None or (done.reason == "length" and left > 0):
-            stretch = 1 if left > careful_until else left
-            left -= stretch
-            rest = thinker.complete(prompt, slot=slot, max_tokens=stretch, sampling=sampling)
-            async with aclosing(rest):
-                async for piece in rest:
-                    if isinstance(piece, Completed):
-                        done = piece
-                    else:
-                        prompt += piece
-                        yield piece
-        yield Completed(done.reason, _since(first.usage, done.usage))
 
     async def _spell_out(
         self, turn: Turn, options: ResponseOptions, found: _Found
@@ -400,9 +366,3 @@ class _Found:
 
 async def _one(text: str) -> AsyncGenerator[str, None]:
     yield text
-
-
-def _since(first: Usage, rest: Usage) -> Usage:
-    """Two requests, one answer: the prompt counts once, as it stood before the first."""
-    words = rest.prompt_tokens - first.prompt_tokens
-    return Usage(first.prompt_tokens, first.cached_tokens, words + rest.completion_tokens)

@@ -98,6 +98,8 @@ class Thinker:
         params.cpuparams.poll = params.cpuparams_batch.poll = (
             0  # idle threads leave the cores to ears and voice
         )
+        # On CPUs its kernel takes a tenth longer to read a turn that follows a long prompt.
+        params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
         params.cache_ram_mib = 0
         params.slot_save_path = f"{states}/"
         params.endpoint_slots = True
@@ -116,7 +118,7 @@ class Thinker:
             limits=httpx.Limits(max_keepalive_connections=0),
         )
         self._states = states
-        self._fingerprint = f"{path.name}:{path.stat().st_size}:{context_tokens}"
+        self._fingerprint = f"{path.name}:{path.stat().st_size}:{context_tokens}:v2"
         self._workers = ThreadPoolExecutor(slots, thread_name_prefix="thinker")
         self._owners: dict[int, str] = {}  # slot → conversation, least recently used first
         self._fixed: dict[str, list[int]] = {}  # prompts' beginnings → their tokens
@@ -157,9 +159,11 @@ class Thinker:
             async for _ in pieces:
                 pass
 
-    async def first_token(self, prompt: str, *, slot: int, sampling: Sampling) -> FirstToken:
+    async def first_token(
+        self, prompt: str, *, slot: int, sampling: Sampling, alternatives: int = ALTERNATIVES
+    ) -> FirstToken:
         """The token that the answer would begin with, and what else it might have been."""
-        body = self._body(prompt, slot, 1, sampling) | {"n_probs": ALTERNATIVES}
+        body = self._body(prompt, slot, 1, sampling) | {"n_probs": alternatives}
         text, likely, usage = "", {}, Usage()
         async with aclosing(self._chunks(body)) as chunks:
             async for chunk in chunks:

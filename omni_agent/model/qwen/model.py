@@ -87,6 +87,7 @@ class QwenModel:
             context_tokens=loaded.plan.context_tokens,
             memory_tokens=MEMORY_TOKENS,
             sight="full",
+            structured=True,
         )
         self._loaded = loaded
         self._worker = worker
@@ -262,12 +263,13 @@ class QwenModel:
 
 def _taught(system: str, tools: Sequence[ToolSpec], examples: Sequence[Exchange]) -> str:
     """The instructions, with a line for each tool's first example and each exchange."""
+    first = (
+        next(((spec, e) for e in spec.examples if e.arguments is not None), None) for spec in tools
+    )
     lines = [
-        f'- "{spec.examples[0].utterance}" → {spec.name} '
-        f"{json.dumps(spec.examples[0].arguments, ensure_ascii=False)}"
-        for spec in tools
-        if spec.examples
+        f'- "{example.utterance}" → {spec.name} {json.dumps(example.arguments, ensure_ascii=False)}'
+        for spec, example in filter(None, first)
     ]
-    lines += [f'- "{example.utterance}" → "{example.reply}"' for example in examples]
+    lines += [f'- "{e.utterance}" → "{e.reply}"' for e in examples if e.reply]
     taught = "Examples of what is said to you, and what you do:\n" + "\n".join(lines)
     return f"{system.strip()}\n\n{taught}" if lines else system

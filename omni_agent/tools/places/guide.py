@@ -25,10 +25,13 @@ from omni_agent.tools.places.place import (
 from omni_agent.tools.places.preferences import QUERY, Preferences, preferences_from
 from omni_agent.tools.places.ranking import Ranked, rank
 from omni_agent.tools.places.talk import Talks, best_named, is_ordinal
+from omni_agent.tools.utterances import utterances
 
 Diet = Literal["vegan", "vegetarian", "gluten-free", "lactose-free", "halal", "kosher"]
 
 logger = logging.getLogger("omni_agent.tools.places")
+
+_SAID = utterances(__file__)
 
 _USUAL_M = 800.0
 _WIDENED = 2.5
@@ -67,23 +70,14 @@ class StreetGuide:
         filler=_LOOKING,
         examples=[
             ("Where can I get a good coffee around here?", {"what": "coffee"}),
-            ("附近有什么好吃的寿司店？", {"what": "寿司"}),
+            ("有没有清真的面馆？", {"what": "面", "diet": "halal"}),
             ("Find me a vegan place within ten minutes.", {"diet": "vegan", "within_minutes": 10}),
             ("我想吃点辣的。", {"what": "辣的"}),
-            ("Any pizza place a wheelchair can get into?", {"what": "pizza", "wheelchair": True}),
-            ("哪里可以吃饭？", {}),
-            (
-                "Is there anything Greek that is nice for Saturday?",
-                {"what": "Greek", "open_now": False},
-            ),
-            ("有没有清真的面馆？", {"what": "面", "diet": "halal"}),
-            ("We're craving ice cream!", {"what": "ice cream"}),
-            ("走十分钟以内有面包店吗", {"what": "面包店", "within_minutes": 10}),
-            ("A beer would be lovely now.", {"what": "beer"}),
-            ("想吃点热乎的，火锅之类的", {"what": "火锅"}),
+            ("Is there anything Greek for Saturday?", {"what": "Greek", "open_now": False}),
             ("走路一刻钟以内有酒吧吗？", {"what": "酒吧", "within_minutes": 15}),
+            ("Any pizza place a wheelchair can get into?", {"what": "pizza", "wheelchair": True}),
             ("明天晚上想去吃法国菜", {"what": "法国菜", "open_now": False}),
-            ("My stomach is rumbling, something Thai?", {"what": "Thai"}),
+            *_SAID["find_places"],
         ],
     )
     async def find_places(
@@ -166,10 +160,7 @@ class StreetGuide:
             ("第一家几点关门？", {"name": "第一家"}),
             ("What's the phone number of Ekberg?", {"name": "Ekberg"}),
             ("那里的地址是什么？", {"name": "那里"}),
-            ("When does Fafa's open on Sundays?", {"name": "Fafa's"}),
-            ("Kappeli 可以坐外面吗？", {"name": "Kappeli"}),
-            ("Have they got a website?", {}),
-            ("最后那家有电话吗？", {"name": "最后那家"}),
+            *_SAID["place_details"],
         ],
     )
     async def place_details(self, ctx: ToolContext, name: str = "") -> Say:
@@ -187,13 +178,10 @@ class StreetGuide:
         filler=_LOOKING,
         examples=[
             ("How do I get there?", {}),
-            ("怎么走？", {}),
-            ("Which way is the third one?", {"name": "the third one"}),
             ("去 Ekberg 怎么走？", {"name": "Ekberg"}),
-            ("How far is it to Café Aalto?", {"name": "Café Aalto"}),
-            ("Okay, show me the way to the first one", {"name": "the first one"}),
-            ("Strindberg 远不远，在哪个方向？", {"name": "Strindberg"}),
-            ("就去第二家吧，往哪走？", {"name": "第二家"}),
+            ("Which way is the third one?", {"name": "the third one"}),
+            ("怎么走？", {}),
+            *_SAID["directions_to"],
         ],
     )
     async def directions_to(self, ctx: ToolContext, name: str = "") -> Say:
@@ -210,12 +198,9 @@ class StreetGuide:
         timeout=60,
         filler=_LOOKING,
         examples=[
-            ("Where am I?", {}),
-            ("我在哪里？", {}),
-            ("What street is this?", {}),
-            ("这是什么地方？", {}),
-            ("I'm lost, what's this square called?", {}),
-            ("我现在站在哪条路上？", {}),
+            "Where am I?",
+            "这是什么地方？",
+            *_SAID["where_am_i"],
         ],
     )
     async def where_am_i(self, ctx: ToolContext) -> Say:

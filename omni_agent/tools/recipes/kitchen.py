@@ -7,16 +7,19 @@ from typing import Literal, Protocol
 from omni_agent.errors import SettingsError, ToolError
 from omni_agent.messages import Language
 from omni_agent.tools.base import Say, Tool, ToolContext, tool
+from omni_agent.tools.recipes import guests
 from omni_agent.tools.recipes.answers import Nowhere, card, told_in
 from omni_agent.tools.recipes.cooking import CookingGuide
-from omni_agent.tools.recipes.foods import avoided_in
 from omni_agent.tools.recipes.library import RecipeLibrary
 from omni_agent.tools.recipes.progress import StateStore
 from omni_agent.tools.recipes.quantities import System, convert
 from omni_agent.tools.recipes.recipe import Recipe
 from omni_agent.tools.recipes.search import RecipeSearch, name_score
-from omni_agent.tools.recipes.suggestions import allergies, say_found, say_left_out, warning
+from omni_agent.tools.recipes.suggestions import say_found
 from omni_agent.tools.recipes.wording import join, say_duration
+from omni_agent.tools.utterances import utterances
+
+_SAID = utterances(__file__)
 
 Diet = Literal["vegan", "vegetarian", "gluten-free", "dairy-free", "nut-free"]
 
@@ -74,18 +77,13 @@ class Kitchen:
     @tool(
         examples=[
             ("What can I cook with eggs and tomatoes?", {"ingredients": ["eggs", "tomatoes"]}),
-            ("家里有鸡蛋和西红柿，能做什么？", {"ingredients": ["鸡蛋", "西红柿"]}),
-            ("Any quick vegetarian dinner?", {"diet": "vegetarian", "max_minutes": 30}),
             ("有什么汤？不要海鲜", {"query": "汤", "without": ["海鲜"]}),
-            ("Do you know a good Indian curry?", {"query": "Indian curry"}),
-            ("推荐一道川菜吧", {"query": "川菜"}),
-            (
-                "There is only chicken and rice left, any idea?",
-                {"ingredients": ["chicken", "rice"]},
-            ),
-            ("有什么十五分钟能做好的早餐？", {"query": "早餐", "max_minutes": 15}),
-            ("A dessert without nuts, please", {"query": "dessert", "without": ["nuts"]}),
+            ("Any quick vegetarian dinner?", {"diet": "vegetarian", "max_minutes": 30}),
             ("冰箱里只剩土豆和牛肉了", {"ingredients": ["土豆", "牛肉"]}),
+            ("A dessert without nuts, please", {"query": "dessert", "without": ["nuts"]}),
+            ("有什么十五分钟能做好的早餐？", {"query": "早餐", "max_minutes": 15}),
+            ("Do you know a good Indian curry?", {"query": "Indian curry"}),
+            *_SAID["find_recipe"],
         ]
     )
     def find_recipe(
@@ -108,18 +106,21 @@ class Kitchen:
         """
         if max_minutes is not None and max_minutes < 1:
             raise ToolError(f"max_minutes is {max_minutes}; give minutes above 0, or leave it out.")
-        told = allergies(ctx)
+        told = guests.minded(ctx)
         result = self._search.find(
             query,
             at_hand=ingredients or (),
             diet=diet,
-            without=[*(without or ()), *(a for text in told for a in avoided_in(text))],
+            kept=guests.diet_of(told),
+            without=[*(without or ()), *guests.foods_of(told)],
             max_minutes=max_minutes,
             language=ctx.language,
             limit=3,
         )
         words = say_found(result, ctx.language)
-        words += say_left_out(result.left_out, told, ctx.language, contains=self._search.contains)
+        contains = self._search.contains
+        words += guests.say_left_out(result.left_out, told, ctx.language, contains=contains)
+        words += guests.say_diet(told, ctx.language)
         return Say(words, [card(f.recipe, ctx.language) for f in result.found])
 
     @tool(
@@ -128,9 +129,7 @@ class Kitchen:
             ("我想做四人份的麻婆豆腐", {"name": "麻婆豆腐", "servings": 4}),
             ("Let's make pizza", {"name": "pizza"}),
             ("教我做饺子", {"name": "饺子"}),
-            ("Go back to the curry", {"name": "curry"}),
-            ("今晚五个人吃红烧肉", {"name": "红烧肉", "servings": 5}),
-            ("Okay, the banana bread it is", {"name": "banana bread"}),
+            *_SAID["start_recipe"],
         ]
     )
     def start_recipe(self, ctx: ToolContext, name: str, servings: int | None = None) -> Say:
@@ -142,20 +141,17 @@ class Kitchen:
         """
         guide = self._guide(ctx)
         recipe = self._waiting(guide, name) or self._named(name, ctx.language)
-        careful = warning(recipe, allergies(ctx), ctx.language, contains=self._search.contains)
+        told, contains = guests.minded(ctx), self._search.contains
+        careful = guests.warning(recipe, told, ctx.language, contains=contains)
         return told_in(guide.start(recipe, servings, language=ctx.language), ctx, before=careful)
 
     # --- moving ------------------------------------------------------------------------------
 
     @tool(
         examples=[
-            ("What's next?", {}),
-            ("下一步", {}),
-            ("Done, go on", {}),
-            ("好了，然后呢？", {}),
-            ("OK, I've done that", {}),
-            ("水开了，接下来呢？", {}),
-            ("The garlic is chopped, what now?", {}),
+            "What's next?",
+            "下一步",
+            *_SAID["next_step"],
         ]
     )
     def next_step(self, ctx: ToolContext) -> Say:
@@ -164,10 +160,9 @@ class Kitchen:
 
     @tool(
         examples=[
-            ("Go back one step", {}),
-            ("上一步是什么？", {}),
-            ("What was before that?", {}),
-            ("等一下，回到前面那一步", {}),
+            "Go back one step",
+            "上一步是什么？",
+            *_SAID["previous_step"],
         ]
     )
     def previous_step(self, ctx: ToolContext) -> Say:
@@ -176,12 +171,9 @@ class Kitchen:
 
     @tool(
         examples=[
-            ("Say that again", {}),
-            ("再说一遍", {}),
-            ("Sorry, I didn't catch that", {}),
-            ("刚才那步我没听清", {}),
-            ("It was too loud here, what was it?", {}),
-            ("啊？你刚说什么？", {}),
+            "Say that again",
+            "再说一遍",
+            *_SAID["repeat_step"],
         ]
     )
     def repeat_step(self, ctx: ToolContext) -> Say:
@@ -194,7 +186,7 @@ class Kitchen:
             ("跳到第五步", {"number": 5}),
             ("Start over from the beginning", {"number": 1}),
             ("What is the last step?", {"number": -1}),
-            ("从头再来", {"number": 1}),
+            *_SAID["go_to_step"],
         ]
     )
     def go_to_step(self, ctx: ToolContext, number: int) -> Say:
@@ -207,11 +199,9 @@ class Kitchen:
 
     @tool(
         examples=[
-            ("Where am I?", {}),
-            ("How long until it is ready?", {}),
-            ("做到第几步了？", {}),
-            ("还要多久？", {}),
-            ("How many steps are still to come?", {}),
+            "Where am I?",
+            "做到第几步了？",
+            *_SAID["where_am_i"],
         ]
     )
     def where_am_i(self, ctx: ToolContext) -> Say:
@@ -220,11 +210,9 @@ class Kitchen:
 
     @tool(
         examples=[
-            ("I'm finished cooking", {}),
-            ("菜做好了，谢谢", {}),
-            ("Stop the recipe", {}),
-            ("不做了，算了吧", {}),
-            ("That's it, we are eating now", {}),
+            "I'm finished cooking",
+            "菜做好了，谢谢",
+            *_SAID["finish_recipe"],
         ]
     )
     def finish_recipe(self, ctx: ToolContext) -> Say:
@@ -239,8 +227,7 @@ class Kitchen:
             ("要放多少糖？", {"ingredient": "糖"}),
             ("How many eggs do I need?", {"ingredient": "eggs"}),
             ("酱油放几勺？", {"ingredient": "酱油"}),
-            ("And the butter, how much was it?", {"ingredient": "butter"}),
-            ("鸡蛋要几个来着？", {"ingredient": "鸡蛋"}),
+            *_SAID["how_much"],
         ]
     )
     def how_much(self, ctx: ToolContext, ingredient: str) -> Say:
@@ -255,10 +242,9 @@ class Kitchen:
         examples=[
             ("What do I need?", {}),
             ("需要哪些材料？", {}),
-            ("Read me the ingredients", {}),
             ("What goes into a tiramisu?", {"dish": "tiramisu"}),
             ("做饺子要买什么？", {"dish": "饺子"}),
-            ("What should I get from the shop for a paella?", {"dish": "paella"}),
+            *_SAID["list_ingredients"],
         ]
     )
     def list_ingredients(self, ctx: ToolContext, dish: str = "") -> Say:
@@ -276,11 +262,9 @@ class Kitchen:
 
     @tool(
         examples=[
-            ("What pans do I need?", {}),
-            ("要用什么锅？", {}),
-            ("Which tools do I need?", {}),
-            ("Do I need a mixer for this?", {}),
-            ("锅碗瓢盆要准备哪些？", {}),
+            "What pans do I need?",
+            "要用什么锅？",
+            *_SAID["list_cookware"],
         ]
     )
     def list_cookware(self, ctx: ToolContext) -> Say:
@@ -293,6 +277,7 @@ class Kitchen:
             ("改成两人份", {"servings": 2}),
             ("Make it for eight instead", {"servings": 8}),
             ("来了三个客人，一共五个人吃", {"servings": 5}),
+            *_SAID["scale_recipe"],
         ]
     )
     def scale_recipe(self, ctx: ToolContext, servings: int) -> Say:
@@ -305,11 +290,9 @@ class Kitchen:
 
     @tool(
         examples=[
-            ("Yes, set the timer", {}),
-            ("好，帮我计时", {}),
-            ("Start the timer for this step", {}),
-            ("It's simmering now, start counting", {}),
-            ("下锅了，开始计时吧", {}),
+            "Yes, set the timer",
+            "好，帮我计时",
+            *_SAID["start_step_timer"],
         ]
     )
     def start_step_timer(self, ctx: ToolContext) -> Say:
@@ -335,6 +318,12 @@ class Kitchen:
             ),
             ("200克等于多少盎司？", {"value": 200, "unit": "g", "to": "oz"}),
             ("一杯水是多少毫升？", {"value": 1, "unit": "杯", "to": "毫升"}),
+            (
+                "Convert three tablespoons to millilitres",
+                {"value": 3, "unit": "tablespoons", "to": "ml"},
+            ),
+            ("180摄氏度是多少华氏度？", {"value": 180, "unit": "°C", "to": "°F"}),
+            *_SAID["convert_measure"],
         ]
     )
     def convert_measure(

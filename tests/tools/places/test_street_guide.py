@@ -291,7 +291,7 @@ async def test_more_than_eight_places_are_not_shown(ctx: ToolContext) -> None:
 def test_the_tools_explain_themselves_briefly(guide: StreetGuide) -> None:
     for tool in guide.tools:
         assert len(tool.description) < 80
-        assert 3 <= len(tool.examples) <= 16
+        assert len(tool.examples) >= 50, "the router wants many"
         assert tool.filler_for("zh")
         utterances = "".join(example.utterance for example in tool.examples)
         assert any("\u4e00" <= c <= "\u9fff" for c in utterances)

@@ -147,7 +147,7 @@ def test_where_the_cook_is_lies_in_the_memory(library: RecipeLibrary, memory: Tr
 def test_every_tool_teaches_by_examples_in_both_languages(kitchen: Kitchen):
     for tool in Kitchen(kitchen.library, timers=Timers()).tools:
         said = "".join(e.utterance for e in tool.examples)
-        assert 3 <= len(tool.examples) <= 10, tool
+        assert len(tool.examples) >= 50, "the router wants many"
         assert any("\u4e00" <= c <= "\u9fff" for c in said), tool
         assert len(tool.description) < 80, tool
 
