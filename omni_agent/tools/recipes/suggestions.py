@@ -1,13 +1,8 @@
-"""What is suggested to the cook, in words: dishes that fit, and what allergies rule out."""
+"""What is suggested to the cook, in words: dishes that fit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from omni_agent.messages import Language
-from omni_agent.tools.base import ToolContext
-from omni_agent.tools.recipes.foods import avoided_in, tells_an_allergy
-from omni_agent.tools.recipes.recipe import Recipe
 from omni_agent.tools.recipes.search import Found, SearchResult
 from omni_agent.tools.recipes.wording import join, say_duration
 
@@ -35,52 +30,3 @@ def _say_one(found: Found, language: Language) -> str:
     elif found.used:
         words += "，材料都有" if language == "zh" else ", and you have it all"
     return words
-
-
-# --- allergies -------------------------------------------------------------------------------
-
-
-def allergies(ctx: ToolContext) -> list[str]:
-    """The remembered sentences that tell of an allergy; warnings that were given do not count."""
-    asked = ("allergy, allergic to, cannot eat", "过敏，不能吃")
-    found = (m for query in asked for m in ctx.memory.recall(query, limit=5))
-    told = dict.fromkeys(m.text for m in found if m.speaker != ctx.agent)
-    return [text for text in told if tells_an_allergy(text)]
-
-
-Contains = Callable[[Recipe, str], bool]
-"""Tells whether a recipe holds a food or allergen."""
-
-
-def warning(
-    recipe: Recipe, allergies: Sequence[str], language: Language, *, contains: Contains
-) -> str:
-    """Said before a dish that holds what somebody is allergic to."""
-    told = [t for t in allergies if any(contains(recipe, food) for food in avoided_in(t))]
-    if not told:
-        return ""
-    if language == "zh":
-        return f"请注意：{'；'.join(text.rstrip('.。') for text in told)}。"
-    return f"Take care: {' '.join(text.rstrip('.。') + '.' for text in told)} "
-
-
-def say_left_out(
-    left_out: Sequence[Recipe],
-    allergies: Sequence[str],
-    language: Language,
-    *,
-    contains: Contains,
-) -> str:
-    """Which dishes were held back, and the remembered allergy that did it."""
-    if not left_out:
-        return ""
-    titles = [r.title(language) for r in left_out[:3]]
-    why = [
-        told.rstrip(".。")
-        for told in allergies
-        if any(contains(recipe, food) for recipe in left_out for food in avoided_in(told))
-    ]
-    if language == "zh":
-        return f"我没有算上{join(titles, 'zh')}" + (f"，因为{'；'.join(why)}。" if why else "。")
-    because = f", because: {'; '.join(why)}." if why else "."
-    return f" I left out {join(titles, 'en')}{because}"
