@@ -74,7 +74,8 @@ _SHORT = 20
 """Shorter sentences than this, in phonemes, go together with the next one."""
 _LONGEST = 600
 """Characters after which a clause ends wherever it is: no reply is written like that."""
-_FIRST_WORDS, _FIRST_WORDS_MOST = 3, 6
+_FIRST_WORDS, _FIRST_WORDS_MOST, _FIRST_SIZE = 2, 6, 9
+_FIRST_WIDE, _FIRST_WIDE_MOST = 20, 40
 _LATER_SIZE, _LATER_SIZE_MOST = 140, 220
 
 _BREAKS = frozenset("!?;—。！？；，、：…\n")
@@ -171,14 +172,15 @@ def _is_list_number(text: str, word: str) -> bool:
 def _break_without_mark(text: str, size: int, *, first: bool) -> int:
     """A place to breathe where no punctuation comes: before a small word, or after a particle."""
     if _is_wide(text[-1]):
-        least, most = (24, 48) if first else (_LATER_SIZE, _LATER_SIZE_MOST)
+        least, most = (_FIRST_WIDE, _FIRST_WIDE_MOST) if first else (_LATER_SIZE, _LATER_SIZE_MOST)
         due = size >= most or (size >= least and text[-1] in _WIDE_BREAK_AFTER)
         return len(text) if due else 0
     if not text[-1].isspace():
         return 0
     words = list(_WORD.finditer(text))
     if first:
-        due, overdue = len(words) > _FIRST_WORDS, len(words) >= _FIRST_WORDS_MOST
+        due = len(words) > _FIRST_WORDS and _size(text[: words[-1].start()]) >= _FIRST_SIZE
+        overdue = len(words) >= _FIRST_WORDS_MOST
     else:
         due, overdue = size >= _LATER_SIZE, size >= _LATER_SIZE_MOST
     last = words[-1]

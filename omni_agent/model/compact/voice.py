@@ -16,7 +16,9 @@ from omni_agent.errors import GenerationError, ModelLoadError, SettingsError
 from omni_agent.media import Audio
 from omni_agent.messages import Language
 from omni_agent.model.compact.kokoro import RATE, Kokoro, joined, windows
+from omni_agent.model.compact.kokoro_graph import stamp
 from omni_agent.model.compact.phonemes import Phonemizer
+from omni_agent.model.compact.voice_norms import SENTENCES, VoiceNorms, saved
 
 DEFAULT_VOICES: dict[Language, str] = {"en": "af_heart", "zh": "zf_xiaoxiao"}
 
@@ -86,10 +88,13 @@ class Voice:
         self._infos = {i.name: i for i in _list_voices(self._voices_dir)}
         if not self._infos:
             raise ModelLoadError(f"no voice tables (such as af_heart.bin) are in {voices_dir}")
-        self._net = Kokoro(Path(model_path), threads=threads)
+        self._model_path = Path(model_path)
+        self._net = Kokoro(self._model_path, threads=threads)
         self._phonemizer = Phonemizer()
         self._styles: dict[str, np.ndarray] = {}
+        self._norms: dict[str, VoiceNorms] = {}
         self._lock = threading.Lock()
+        self._learning = threading.Lock()
 
     def speak(
         self,
@@ -133,7 +138,7 @@ class Voice:
         for stretch in stretches:
             run = _Run(self._lock, cancel or CancelSpeech(), stretch)
             pause = _PAUSES.get(stretch[-1], _NO_PAUSE) / speed
-            for samples, said in _trimmed(self._sounds(stretch, info.name, speed, run), pause):
+            for samples, said in _trimmed(self._sounds(stretch, info, speed, run), pause):
                 yield Spoken(samples, (done + said) / whole)
             done += len(stretch)
 
@@ -151,6 +156,13 @@ class Voice:
         """Do the slow first things now: load the phonemes of a language, run the net once."""
         self.speak("好。" if language == "zh" else "Okay.", None, language)
 
+    def prepare(self, voice: str) -> None:
+        """Learn how a voice speaks, some seconds the first time ever, then never again.
+
+        Done by itself before a voice says its first word. Raises SettingsError if there is none.
+        """
+        self._norms_of(self.info(voice))
+
     def info(self, name: str) -> VoiceInfo:
         if name not in self._infos:
             raise SettingsError(f"there is no voice {name!r}; there are {', '.join(self._infos)}")
@@ -163,13 +175,37 @@ class Voice:
         table = self._styles[voice]
         return table[min(length, len(table) - 1)][None]
 
+    def _norms_of(self, voice: VoiceInfo) -> VoiceNorms:
+        with self._learning:
+            if voice.name not in self._norms:
+                file = self._model_path.with_name(
+                    f"{self._model_path.stem}.{stamp(self._model_path)}.{voice.name}.npz"
+                )
+                norms = saved(file)
+                if norms is None:
+                    norms = self._learned(voice)
+                    norms.save(file)
+                self._norms[voice.name] = norms
+            return self._norms[voice.name]
+
+    def _learned(self, voice: VoiceInfo) -> VoiceNorms:
+        language: Language = voice.language if voice.language in SENTENCES else "en"
+        spelt = [self._ids(text, language) for text in SENTENCES[language]]
+        styled = [(ids, self._style(voice.name, len(ids))) for ids in spelt]
+        return VoiceNorms(np.array([len(ids) for ids in spelt]), self._net.norms(styled))
+
+    def _ids(self, text: str, language: Language) -> list[int]:
+        phonemes = self._phonemizer.phonemes(text, language)
+        return [self._vocab[p] for p in phonemes if p in self._vocab]
+
     def _sounds(
-        self, phonemes: str, voice: str, speed: float, run: _Run
+        self, phonemes: str, voice: VoiceInfo, speed: float, run: _Run
     ) -> Iterator[tuple[np.ndarray, int]]:
         """Sound as it is made, with the number of phonemes that are over by then."""
         ids = [self._vocab[p] for p in phonemes]
+        norms = self._norms_of(voice).of(len(ids))
         with run as options:
-            style = self._style(voice, len(ids))
+            style = self._style(voice.name, len(ids))
             frames = self._net.frames(ids, style, speed, options)
         over = 0
 
@@ -177,7 +213,7 @@ class Voice:
             nonlocal over
             for window in windows(frames):
                 with run as options:
-                    sound = self._net.sound(frames, window, style, options)
+                    sound = self._net.sound(frames, window, style, norms, options)
                 over = int(np.searchsorted(frames.ends, window.end, side="right"))
                 yield sound
             over = len(ids)  # the last mark lies in the silence
