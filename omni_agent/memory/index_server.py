@@ -36,7 +36,10 @@ class IndexServer:
             port = parts.port
         except ValueError:
             port = -1
-        if parts.scheme not in ("http", "https") or not parts.hostname or port == -1:
+        if (
+            parts.scheme not in ("http", "https") or not parts.hostname or port == -1
+            or parts.path.strip("/") or parts.query or parts.username
+        ):  # fmt: skip
             raise SettingsError(f"{url!r} is no address of a server, like 'http://localhost:8000'")
         if user is not None and not _USER.fullmatch(user):
             raise SettingsError(

@@ -137,7 +137,17 @@ def test_a_server_that_is_away_is_named_and_nothing_is_made(tmp_path: Path, lett
         assert memory.count() == 0
 
 
-@pytest.mark.parametrize("url", ["localhost:8000", "ftp://host", "http://", "http://h:port"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:8000",
+        "ftp://host",
+        "http://",
+        "http://h:port",
+        "http://h:8000/api/v2",
+        "http://me:pw@h",
+    ],
+)
 def test_what_is_no_address_is_said_so(tmp_path: Path, letters, url: str) -> None:
     with pytest.raises(SettingsError, match="no address"):
         Memory(tmp_path, embedder=letters, url=url).count()
