@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from omni_agent.memory.embed.face import FacePrinter
 from omni_agent.memory.embed.voice import VoicePrinter, identify
 from omni_agent.memory.face_tracks import FaceTrack
+from omni_agent.memory.identities import LIMIT
 from omni_agent.memory.people import FacePrint, People, Person
 from omni_agent.memory.speakers import Speaker
 
@@ -198,7 +199,8 @@ class Cast:
             if mine is not None and theirs is not None:
                 pair = mine.person, theirs.person
                 totals[pair] = totals.get(pair, 0.0) + value
-        for pair, total in totals.items():
+        for pair, whole in totals.items():
+            total = max(-LIMIT, min(LIMIT, whole))  # as the ledger does
             change = total - self._linked.get(pair, 0.0)
             if abs(change) >= 0.25:
                 self._people.link(self._call, *pair, change, reason)

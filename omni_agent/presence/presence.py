@@ -16,8 +16,6 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
-import numpy as np
-
 from omni_agent.attending import SaidBy
 from omni_agent.events import PersonHere
 from omni_agent.media import Audio, VideoFrame
@@ -31,7 +29,6 @@ T = TypeVar("T")
 
 RATE = 16_000
 _MOST_FRAMES = 10  # that wait to be looked at
-_MOST_SECONDS = 20.0  # of sound that wait
 _FPS = 5.0
 _NICE = 5
 _MOVED = 0.1  # of the picture, from which on somebody has changed their place
@@ -80,10 +77,6 @@ class Presence:
         with self._news:
             self._given += sound.seconds
             self._sounds.append((sound, own))
-            while len(self._sounds) > 1 and sum(s.seconds for s, _ in self._sounds) > _MOST_SECONDS:
-                old, _ = self._sounds.popleft()
-                self._sounds.appendleft((Audio(np.zeros_like(old.samples), old.rate), True))
-                break
             self._news.notify()
 
     def see(self, frame: VideoFrame, source: str = "camera") -> None:

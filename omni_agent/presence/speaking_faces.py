@@ -23,6 +23,7 @@ _AGAINST, _FOR = -1.0, 1.5
 _STEEP, _EVEN = 1.2, 1.0  # how log-odds grow with the deviations from rest, and where they begin
 _LEAST_DEVIATION = 0.2
 _REST = 0.006  # motion, in shares of the face's contrast, below which all is stillness
+_UNKNOWN_REST, _UNKNOWN_SPREAD = 0.01, 0.5
 _FEW = 3  # slots of others from which on a mouth's habits are known
 _OFF = 2.0  # by so much must another lag explain more
 _SPOKEN = 0.3  # the share of speech from which a slot is spoken
@@ -140,8 +141,10 @@ class _Habit:
 
     @classmethod
     def of(cls, rests: Sequence[np.ndarray]) -> _Habit:
-        still = np.full(len(LAGS), math.log(1.5 * _REST))
-        values = np.stack([*rests, *[still] * max(0, _FEW - len(rests))])
+        if len(rests) < _FEW:  # nothing is known of this mouth yet: only clear motion counts
+            middle = np.full(len(LAGS), math.log(_REST + _UNKNOWN_REST))
+            return cls(np.max([*rests, middle], axis=0), np.full(len(LAGS), _UNKNOWN_SPREAD))
+        values = np.stack(rests)
         middle = np.median(values, axis=0)
         spread = 1.48 * np.median(np.abs(values - middle), axis=0)
         return cls(middle, np.maximum(spread, _LEAST_DEVIATION))
