@@ -59,7 +59,7 @@ class Answering:
         )
         begun = _Begun(first.text, is_over=not first.text)
         if options.tools == "auto" and self.prompt.may_call(turn):
-            begun = await self._call(text, turn, first, sampling) or begun
+            begun = await self._call(text, past, turn, first, sampling) or begun
         if begun.text:
             text += begun.text
             yield begun.text
@@ -85,7 +85,7 @@ class Answering:
         yield Completed(done.reason, _since(first.usage, done.usage))
 
     async def _call(
-        self, text: str, turn: Turn, first: FirstToken, sampling: Sampling
+        self, text: str, past: list[Turn], turn: Turn, first: FirstToken, sampling: Sampling
     ) -> _Begun | None:
         """The beginning of a call if one is due; a call whose end is known is begun and over."""
         likely = probability_of_call(first.likely)
@@ -98,10 +98,10 @@ class Answering:
         name = await self.thinker.first_token(
             text + '{"', slot=self.slot, sampling=sampling, alternatives=_NAMES
         )
-        tool = decide(routed, likely, likely_names(self.prompt.arguments, name.likely))
+        tool = decide(routed, likely, likely_names(self.prompt.tools, name.likely))
         if tool is None:
             return None
-        grammar = self.prompt.arguments[tool]
+        grammar = self.prompt.arguments(tool, " ".join(t.words for t in [*past[-1:], turn]))
         if grammar is None:
             return _Begun(spell_call(tool, {}), is_over=True, is_call=True)
         return _Begun(f'{{"{tool}":', is_call=True, grammar=grammar)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,9 +35,34 @@ def of_calls(tools: Sequence[ToolSpec]) -> str:
     return f"%llguidance {{}}\nstart: {_json({'anyOf': calls, '$defs': definitions})}\n"
 
 
-def of_arguments(spec: ToolSpec) -> str:
-    """What comes after `{"name":` in a call of this tool."""
-    return f'%llguidance {{}}\nstart: " " arguments "}}"\narguments: {_json(_strict(spec))}\n'
+def of_arguments(spec: ToolSpec, said: str) -> str:
+    """What comes after `{"name":` in a call of this tool.
+
+    Where no number was said, none can be given that may be left out: small models make them up.
+    """
+    schema = _strict(spec)
+    if not _NUMBER.search(said):
+        required = schema.get("required", ())
+        schema["properties"] = {
+            name: what
+            for name, what in schema["properties"].items()
+            if name in required or not _is_number(what)
+        }
+    return f'%llguidance {{}}\nstart: " " arguments "}}"\narguments: {_json(schema)}\n'
+
+
+_NUMBER = re.compile(
+    r"\d|[零〇一二两三四五六七八九十百千半几双俩仨]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|"
+    r"eleven|twelve|\w+teen|\w+ty|hundred|thousand|half|quarter|third|double|twice|triple|dozen|"
+    r"couple|few|pair|both|single|alone|an?|my(?:self)?|us|last|first|second|fourth|fifth)\b",
+    re.IGNORECASE,
+)
+"""Words that a number may be taken from, such as "a quarter of an hour", "for us", "the last"."""
+
+
+def _is_number(schema: dict[str, Any]) -> bool:
+    kinds = {schema.get("type"), *(option.get("type") for option in schema.get("anyOf", ()))}
+    return bool(kinds & {"integer", "number"}) and "string" not in kinds
 
 
 def _strict(spec: ToolSpec) -> dict[str, Any]:

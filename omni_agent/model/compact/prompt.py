@@ -19,10 +19,10 @@ from omni_agent.model.compact import grammar
 
 _FORGEABLE = re.compile(r"<(?=\|?/?\s*(?:im_|tool_|endoftext|fim_))", re.IGNORECASE)
 
-SHOWN, SHOWN_FOR_EACH_PARAMETER = 1, 1
+SHOWN, SHOWN_FOR_EACH_PARAMETER = 1, 2
 """How many examples of a tool stand in the prompt, the first ones: each token of it makes every
 token after it slower. All of them teach the router."""
-SHOWN_AT_MOST = 8
+SHOWN_AT_MOST = 10
 
 
 def harmless(text: str) -> str:
@@ -69,13 +69,12 @@ class Turn:
 class Prompt:
     """The prompt of one conversation. `fixed` never changes: its KV cache can be kept on disk.
 
-    `calls` is the grammar of a call; None where there are no tools. `arguments` has for each tool
-    the grammar of what follows `{"name":`; None where nothing is left open.
+    `calls` is the grammar of a call; None where there are no tools.
     """
 
     fixed: str
     calls: str | None
-    arguments: Mapping[str, str | None]
+    tools: Mapping[str, ToolSpec]
 
     @classmethod
     def of(
@@ -97,8 +96,16 @@ class Prompt:
         return cls(
             "".join(turns),
             grammar.of_calls(tools) if tools else None,
-            {t.name: grammar.of_arguments(t) if _takes_any(t) else None for t in tools},
+            {spec.name: spec for spec in tools},
         )
+
+    def arguments(self, tool: str, said: str) -> str | None:
+        """The grammar of what follows `{"tool":`; None where nothing is left open.
+
+        `said`: the words that the arguments are taken from.
+        """
+        spec = self.tools[tool]
+        return grammar.of_arguments(spec, said) if spec.parameters.get("properties") else None
 
     def may_call(self, turn: Turn) -> bool:
         """Once its tools have done their work, a turn is answered in words."""
@@ -139,10 +146,6 @@ def _turn(role: str, content: str) -> str:
 
 def _first_line(description: str) -> str:
     return description.strip().split("\n", 1)[0]
-
-
-def _takes_any(spec: ToolSpec) -> bool:
-    return bool(spec.parameters.get("properties"))
 
 
 def _interleave(

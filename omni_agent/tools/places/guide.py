@@ -77,6 +77,12 @@ class StreetGuide:
             ("走路一刻钟以内有酒吧吗？", {"what": "酒吧", "within_minutes": 15}),
             ("Any pizza place a wheelchair can get into?", {"what": "pizza", "wheelchair": True}),
             ("明天晚上想去吃法国菜", {"what": "法国菜", "open_now": False}),
+            ("I'd kill for some tacos", {"what": "tacos"}),
+            (
+                "My mum uses a wheelchair, is there something Spanish?",
+                {"what": "Spanish", "wheelchair": True},
+            ),
+            ("想喝杯奶茶，或者果汁也行", {"what": "奶茶"}),
             *_SAID["find_places"],
         ],
     )

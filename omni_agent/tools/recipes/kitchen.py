@@ -240,9 +240,10 @@ class Kitchen:
 
     @tool(
         examples=[
-            ("What do I need?", {}),
-            ("需要哪些材料？", {}),
             ("What goes into a tiramisu?", {"dish": "tiramisu"}),
+            ("需要哪些材料？", {}),
+            ("What do I have to get for a paella?", {"dish": "paella"}),
+            ("What do I need?", {}),
             ("做饺子要买什么？", {"dish": "饺子"}),
             *_SAID["list_ingredients"],
         ]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from omni_agent.messages import Exchange, ToolExample, ToolSpec
 from omni_agent.model.compact.prompt import Prompt, shown
@@ -49,5 +52,19 @@ def test_talk_is_spread_evenly_among_the_calls() -> None:
 
 def test_a_call_without_arguments_leaves_nothing_open() -> None:
     prompt = Prompt.of("", [spec("next", 1), spec("jump", 1, "number")], [])
-    assert prompt.arguments["next"] is None
-    assert '"number"' in (prompt.arguments["jump"] or "")
+    assert prompt.arguments("next", "go on") is None
+    assert '"number"' in (prompt.arguments("jump", "to step 3") or "")
+
+
+@pytest.mark.parametrize("said", ["for 12 people", "half an hour", "两个人", "just a couple of us"])
+def test_a_number_can_be_given_where_one_was_said(said: str) -> None:
+    prompt = Prompt.of("", [spec("jump", 1, "number")], [])
+    assert '"number"' in (prompt.arguments("jump", said) or "")
+
+
+def test_none_can_be_made_up_where_none_was_said_unless_it_is_needed() -> None:
+    free = spec("walk", 1, "minutes")
+    bound = replace(free, name="wait", parameters={**free.parameters, "required": ["minutes"]})
+    prompt = Prompt.of("", [free, bound], [])
+    assert '"minutes"' not in (prompt.arguments("walk", "somewhere near, please") or "")
+    assert '"minutes"' in (prompt.arguments("wait", "tell me when it is ready") or "")
