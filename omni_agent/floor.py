@@ -119,6 +119,8 @@ class Floor:
             own = sounding and not self._user_speaks and not self._is_manual
             self.attendance.hear(sound, own=own)
         if self._is_manual:
+            if self.attendance is not None and not self._user_speaks:
+                self.attendance.speech_begins(self._recent.ms - round(1000 * sound.seconds))
             await self._take_in(sound)
             return
         if sounding and not self.listening.interrupt:  # deaf, but the time passes

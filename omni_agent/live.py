@@ -282,6 +282,8 @@ class LiveCall:
         if self._scenes is not None:
             await self._scenes.close()
         await self._conversation.close()
+        if self._floor.attendance is not None:
+            await self._floor.attendance.close()
         self._while_open.close()
         self._emit(CallEnded(reason, self._clock.monotonic()))
         self._ended = True

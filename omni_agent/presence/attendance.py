@@ -17,6 +17,7 @@ from omni_agent.errors import OmniAgentError
 from omni_agent.events import AudioDelta, LiveEvent, PeoplePresent, PersonHere, TurnFinished
 from omni_agent.media import Audio, Resampler, VideoFrame
 from omni_agent.memory.memory import Memory
+from omni_agent.presence.names_said import names_said
 from omni_agent.presence.note import note_of
 from omni_agent.presence.presence import RATE, Presence
 from omni_agent.presence.senses import GROUP, missing, shared_senses
@@ -44,7 +45,8 @@ class Attendance:
         self._heard_ms = 0.0
         self._noted = ""
         self._pace: asyncio.Task[None] | None = None
-        self._said: SaidBy | None = None
+        self._said: Future[SaidBy] | None = None
+        self._asked: Future[SaidBy] | None = None
 
     @classmethod
     async def of(cls, memory: object, *, call: str, clock: Clock, emit: Emit) -> Attendance | None:
@@ -95,12 +97,14 @@ class Attendance:
 
     def speech_begins(self, at_ms: int) -> None:
         """The user's turn began at this moment of the microphone's sound."""
-        self._span = (at_ms, None)
+        self._span, self._asked = (at_ms, None), None
 
     def speech_ends(self, at_ms: int | None) -> None:
         """Its last syllable, as far as it has come; None: it goes on."""
         if self._span is not None:
             self._span = (self._span[0], at_ms)
+            # Asked before the words are known: that is when there is time to find out.
+            self._asked = None if at_ms is None else self._presence.who(*self._ms)
 
     def went(self, event: LiveEvent) -> None:
         """What the call gave out."""
@@ -134,21 +138,31 @@ class Attendance:
     async def who(self, text: str) -> SaidBy:
         if self._span is None:
             return SaidBy()
-        return await self._answer(self._presence.who(text, *self._ms)) or SaidBy()
+        asked = self._asked or self._presence.who(*self._ms)
+        said = await self._answer(asked) or SaidBy()
+        if said.name is not None:
+            return said
+        own = [n.name for n in names_said(text) if n.kind in ("own", "called")]
+        return SaidBy(said.person, own[-1]) if own else said
 
     async def heard(self, text: str) -> SaidBy:
         """The turn is certain, and these are its words."""
         if self._span is None or not text.strip():
             return SaidBy()
-        said = await self._answer(self._presence.heard(text, *self._ms))
-        self._said = said
-        return said or SaidBy()
+        self._said = self._presence.heard(text, *self._ms)
+        return await self._answer(self._said) or SaidBy()
 
     def kept(self, memory: str) -> None:
         """What was `heard` last is kept under this id."""
-        if self._said is not None:
-            self._presence.kept(self._said, memory)
-            self._said = None
+        coming, self._said = self._said, None
+        presence = self._presence
+
+        def told(heard: Future[SaidBy]) -> None:
+            if not heard.cancelled() and heard.exception() is None:
+                presence.kept(heard.result(), memory)
+
+        if coming is not None:
+            coming.add_done_callback(told)  # it may be known only now
 
     def note(self, said: SaidBy) -> str | None:
         """What to lay before the model: who speaks, and who is there if that has changed."""

@@ -22,7 +22,6 @@ from omni_agent.memory.look_votes import EVERY, LookVotes
 from omni_agent.memory.people import People, Person
 from omni_agent.presence.cast import Cast, Part
 from omni_agent.presence.introductions import Introductions
-from omni_agent.presence.names_said import names_said
 from omni_agent.presence.pitch import pitches
 from omni_agent.presence.senses import PeopleSenses
 from omni_agent.presence.speaking_faces import SpeakingFaces
@@ -123,13 +122,11 @@ class Company:
                 self._diarizer.enrol(_OWN, own, own=True)
                 self._agent = None
 
-    def who(self, text: str, start: float, end: float) -> SaidBy:
-        """Whose words these are; if they tell their name, by that name. Changes nothing."""
+    def who(self, start: float, end: float) -> SaidBy:
+        """Whose words these are, by the light of now. Changes nothing."""
         self._take(len(self._rest) // FRAME)
         self._settle()
-        said = self._told(self._speaker(start, end))
-        own = [n.name for n in names_said(text) if n.kind in ("own", "called")]
-        return SaidBy(said.person, own[-1]) if own and said.name is None else said
+        return self._told(self._speaker(start, end))
 
     def heard(self, text: str, start: float, end: float) -> SaidBy:
         """A turn is over: take in what its words tell."""

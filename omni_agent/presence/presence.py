@@ -105,9 +105,9 @@ class Presence:
         """Who is in view or in earshot, from left to right, as far as is known now."""
         return self._present
 
-    def who(self, text: str, start_ms: int, end_ms: int) -> Future[SaidBy]:
+    def who(self, start_ms: int, end_ms: int) -> Future[SaidBy]:
         """Whose words these were. Changes nothing."""
-        return self._ask(lambda: self._company.who(text, start_ms / 1000, end_ms / 1000))
+        return self._ask(lambda: self._company.who(start_ms / 1000, end_ms / 1000))
 
     def heard(self, text: str, start_ms: int, end_ms: int) -> Future[SaidBy]:
         """The words of a turn: with what they tell of names, and of whom they are."""
@@ -125,7 +125,7 @@ class Presence:
     def is_busy(self) -> bool:
         """Whether something that was given is not yet taken in."""
         with self._news:
-            return self._busy or bool(self._sounds or self._own or self._frames or self._asks)
+            return not self._is_idle()
 
     def wait_idle(self, timeout: float = 60.0) -> bool:
         """Until everything that was given is taken in. Blocks."""
@@ -147,6 +147,10 @@ class Presence:
             self._thread.join()
 
     # --- inside ------------------------------------------------------------------------------
+
+    def _is_idle(self) -> bool:
+        waiting = self._busy or self._sounds or self._own or self._frames or self._asks
+        return self._ended or not waiting
 
     def _ask(self, what: Callable[[], T]) -> Future[T]:
         answer: Future[T] = Future()

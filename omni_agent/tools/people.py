@@ -92,17 +92,19 @@ class PeopleTools:
             about: What it was about.
         """
         if about and EVERYBODY.fullmatch(person.strip()):
-            return _who_said(about, ctx)
+            nobody = _nothing("谁" if ctx.language == "zh" else "anybody", about, ctx.language)
+            return _who_said(about, ctx) or Say(nobody, [])
         who = meant(person, ctx)
         people = known_people(ctx)
         found = _statements(people.said(who.id, about, limit=20))
         found = found[: 1 if about else _MOST_SAID]
         name, zh = who.called(ctx.language), ctx.language == "zh"
         if not found:
-            if zh:
-                return Say(f"我没听到{name}说过{about or '什么'}。", [])
-            what = f" about {about}" if about else ""
-            return Say(f"I have not heard {_inside(name)} say anything{what}.", [])
+            nothing = _nothing(_inside(name), about, ctx.language)
+            other = _who_said(about, ctx) if about else None
+            if other is not None:
+                return Say(f"{nothing}{'不过，' if zh else ' But '}{other.text}", other.data)
+            return Say(nothing, [])
         texts = [_quoted(words.text) for words in reversed(found)]
         said = "".join(f"“{t}”" for t in texts) if zh else " ".join(f'"{t}"' for t in texts)
         doubt = "" if who.sure else ("我不太确定，不过" if zh else "I am not sure, but I think ")
@@ -275,7 +277,7 @@ class Scenes(Protocol):
     ) -> Sequence[Scene]: ...
 
 
-def _who_said(about: str, ctx: ToolContext) -> Say:
+def _who_said(about: str, ctx: ToolContext) -> Say | None:
     people, zh = known_people(ctx), ctx.language == "zh"
     memory: Any = ctx.memory
     kept = memory.get(*(m.id for m in memory.recall(about, limit=12)))
@@ -285,8 +287,7 @@ def _who_said(about: str, ctx: ToolContext) -> Say:
             text = _quoted(words.text)
             told = f"{person.name}说：“{text}”" if zh else f'{person.name} said: "{text}"'
             return Say(told, {"person": person.name, "said": text})
-    nobody = f"我没听到谁说过{about}。" if zh else f"I have heard nobody speak about {about}."
-    return Say(nobody, [])
+    return None
 
 
 # --- in words ---------------------------------------------------------------------------------
@@ -309,6 +310,13 @@ def _here(person: PersonHere, present: Sequence[PersonHere], language: Language)
     if zh:
         return f"{at}是{name}" if side is not None else name + (f"（{at}）" if at else "在")
     return f"{name} is {at or 'here'}"
+
+
+def _nothing(name: str, about: str | None, language: Language) -> str:
+    if language == "zh":
+        return f"我没听到{name}说过{about or '什么'}。"
+    what = f" about {about}" if about else ""
+    return f"I have not heard {name} say anything{what}."
 
 
 def _statements(words: Sequence[Words]) -> list[Words]:

@@ -86,6 +86,9 @@ class Notes:
         self.recalled.append(options)
         return ()
 
+    def to_learn(self, by: str, **_: Any) -> tuple[()]:
+        return ()
+
     def record_turn(self, turn: Any) -> tuple[str, ...]:
         self.turns.append(turn)
         return ("e_said", "e_answered")

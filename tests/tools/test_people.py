@@ -110,8 +110,13 @@ def test_who_said_something(ctx: ToolContext) -> None:
 
 
 def test_questions_are_no_statements_and_nothing_is_made_up(ctx: ToolContext) -> None:
+    answer = words(TOOLS.what_did_they_say("Anna", ctx, about="elephants"))
+    assert answer == "I have not heard Anna say anything about elephants."
     answer = words(TOOLS.what_did_they_say("Anna", ctx, about="peanuts"))
-    assert answer == "I have not heard Anna say anything about peanuts."
+    assert answer == (
+        "I have not heard Anna say anything about peanuts. "
+        'But Ben said: "I am allergic to peanuts."'
+    )
 
 
 def test_nobody_of_that_name_is_an_error_that_says_who_is_known(ctx: ToolContext) -> None:
