@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import numpy as np
 from calls import Room, in_call
-from omni_agent.listening import SpeechSure, TurnOver
 
 from omni_agent.events import FrameSeen, Interrupted, TextDelta, ToolFinished, TurnStarted
+from omni_agent.listening import SpeechSure, TurnOver
 from omni_agent.media import Image, VideoFrame
 from omni_agent.messages import Context, ToolCall
 from omni_agent.tools.base import ToolContext, tool
