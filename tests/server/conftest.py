@@ -1,7 +1,7 @@
 """Every call in these tests hears what the test says is heard; the sound is a hum."""
 
 import pytest
-from talking import ToldListener
+from clients import ToldListener
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from talking import Client, serving
+from clients import Client, serving
 
 from omni_agent.listening import SpeechSure
 from omni_agent.messages import Text, ToolCall, ToolResult

@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 import websockets
+from clients import Running, agent_of, running, serving
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
-from talking import Running, agent_of, running, serving
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 

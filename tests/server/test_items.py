@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from talking import Client, serving, sound
+from clients import Client, serving, sound
 
 from omni_agent.listening import SpeechSure
 from omni_agent.media import Audio, Image, VideoFrame

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import websockets
-from talking import Client, Running, serving, sound
+from clients import Client, Running, serving, sound
 
 from omni_agent.messages import ToolCall
 from omni_agent.model.scripted import Pause

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from clients import seconds_of
 from openai.types.realtime.realtime_server_event import RealtimeServerEvent
 from pydantic import TypeAdapter
-from talking import seconds_of
 
 from omni_agent.events import (
     AudioDelta,

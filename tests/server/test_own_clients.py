@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from talking import Running, serving
+from clients import Running, serving
 
 from omni_agent.listening import SpeechGone, SpeechLikely, SpeechMaybe, SpeechSure
 from omni_agent.messages import ToolCall

@@ -1,7 +1,7 @@
 """The order of events that stock clients of the Realtime protocol rely on."""
 
 import pytest
-from talking import Client, serving, sound
+from clients import Client, serving, sound
 
 from omni_agent.listening import SpeechSure
 from omni_agent.messages import ToolCall

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from talking import serving, sound
+from clients import serving, sound
 
 from omni_agent.errors import GenerationError
 from omni_agent.events import Usage

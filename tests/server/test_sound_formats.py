@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from talking import RATE, seconds_of, serving, sound
+from clients import RATE, seconds_of, serving, sound
 
 from omni_agent.media import Audio
 from omni_agent.server.sound_formats import SoundIn, SoundOut

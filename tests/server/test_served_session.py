@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from talking import Client, ToldListener, serving
+from clients import Client, ToldListener, serving
 
 from omni_agent.listening import Listening, Patience
 from omni_agent.messages import ToolSpec

@@ -9,9 +9,9 @@ import httpx
 import numpy as np
 import openai
 import pytest
+from clients import Running, serving
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
-from talking import Running, serving
 
 from omni_agent.errors import GenerationError
 from omni_agent.events import Usage
