@@ -88,7 +88,7 @@ def test_a_timer_speaks_up_by_itself(run: Run, use: Use, monkeypatch: pytest.Mon
 
 def test_forget_asks_first_and_then_deletes(run: Run, use: Use, typed: Type, machine: Path) -> None:
     use(ScriptedModel("Noted.", "Noted."))
-    typed("Ben hates kale", "/forget Ben", "n", "/forget Ben", "y", "/forget")
+    typed("Ben came to see us", "/forget Ben", "n", "/forget Ben", "y", "/forget")
     out = run("chat", "--agent", "plain").out
     assert "2 memories deleted" in out
     with Memory(machine / "data" / "memory") as memory:

@@ -108,4 +108,4 @@ def test_a_limit_that_makes_no_sense_is_named(run: Run, wrong: list[str], said: 
 def test_an_agent_that_is_not_known_is_named(run: Run) -> None:
     done = run("serve", "--agent", "garage")
     assert done.status == 2
-    assert "there is kitchen, street-guide, plain" in re.sub(r"\s+|│", " ", done.err)
+    assert "there is kitchen, street-guide, companion" in re.sub(r"\s+|│", " ", done.err)
