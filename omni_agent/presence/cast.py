@@ -65,16 +65,16 @@ class Cast:
             return
         known = self._people.voices(self._voice_printer, call=self._call)
         mine = self._group(part)
-        others = {id: print for id, print in known.items() if id not in mine}
+        # Within a call it is the diarizer that tells voices apart. Only a voice from before may
+        # have been taken for two, and that takes more than a few words.
+        met = {
+            id
+            for other in self.voices.values()
+            if not (other.known and seconds >= _VOICE_AGAIN[1])
+            for id in self._group(other)
+        }
+        others = {id: print for id, print in known.items() if id not in mine | met}
         match = identify(speaker.print, others, self._voice_printer.calibration)
-        # Within a call it is the diarizer that tells voices apart.
-        met = {self._id(p.person) for p in self.voices.values() if not p.known}
-        if match.person in met and match.verdict != "known":
-            match = identify(
-                speaker.print,
-                {id: print for id, print in others.items() if id not in met},
-                self._voice_printer.calibration,
-            )
         sure = match.verdict == "known"
         perhaps = match.person if match.verdict == "not sure" else None
         part = self._judged(part, match.person if sure else None, perhaps, self.voices, speaker.id)
@@ -197,14 +197,26 @@ class Cast:
         for (voice, face), value in evidence.items():
             mine, theirs = self.voices.get(voice), self.faces.get(face)
             if mine is not None and theirs is not None:
-                pair = mine.person, theirs.person
-                totals[pair] = totals.get(pair, 0.0) + value
-        for pair, whole in totals.items():
-            total = max(-LIMIT, min(LIMIT, whole))  # as the ledger does
-            change = total - self._linked.get(pair, 0.0)
+                pair = self._bearers(mine.person, theirs.person)
+                if pair is not None:
+                    totals[pair] = totals.get(pair, 0.0) + value
+        # Persons may have been merged since, and a voice's words put down to another: what the
+        # ledger has of this call is made to add up to what is known now.
+        told: dict[tuple[str, str], float] = {}
+        for pair, value in self._linked.items():
+            if (now := self._bearers(*pair)) is not None:
+                told[now] = told.get(now, 0.0) + value
+        for pair in {**told, **totals}:
+            whole = max(-LIMIT, min(LIMIT, totals.get(pair, 0.0)))  # as the ledger does
+            change = whole - told.get(pair, 0.0)
             if abs(change) >= 0.25:
                 self._people.link(self._call, *pair, change, reason)
-                self._linked[pair] = total
+                told[pair] = whole
+        self._linked = told
+
+    def _bearers(self, voice: str, face: str) -> tuple[str, str] | None:
+        heard, seen = self._people.speaker(voice), self._people.seen_as(face)
+        return None if heard is None or seen is None else (heard, seen)
 
     def confirm(self, part: Part) -> None:
         """It is whom it was thought to be."""
