@@ -269,7 +269,7 @@ async def test_the_agent_s_own_memory_is_closed_with_it_and_another_is_not(
         assert memory.count("episode") == 2
         async with Agent("Be kind.", model=ScriptedModel("B."), memory=memory) as agent:
             await agent.ask("And figs")
-        assert memory.count() == 4
+        assert memory.count("episode") == 4
 
 
 @pytest.mark.parametrize("text", ["a\0b 👩‍🍳", "\ud800", "x" * 100_000])
