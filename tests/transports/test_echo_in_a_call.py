@@ -46,7 +46,7 @@ async def speaking_up(
     monkeypatch: pytest.MonkeyPatch, echo: EchoCanceller
 ) -> AsyncIterator[tuple[list[LiveEvent], SoundCards]]:
     """The agent says its reply into the room."""
-    monkeypatch.setattr(scripted, "_Tone", Mouth)
+    monkeypatch.setattr(scripted, "Tone", Mouth)
     cards = SoundCards(loudspeaker=16_000, room=response(delay=0.2))
     monkeypatch.setitem(sys.modules, "sounddevice", cards)
     agent = Agent("Cook.", model=ScriptedModel("Yes?", audio=True, transcripts=["wait"] * 9))
