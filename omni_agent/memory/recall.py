@@ -89,21 +89,23 @@ def best(
     min_score: float,
 ) -> tuple[RecalledMemory, ...]:
     """The best memories above `min_score`; of equal words, the newest only."""
-    scored = [(score(question, m), m) for m in memories.values() if keep(m)]
+    newest: dict[str, tuple[float, StoredMemory]] = {}
+    for memory in filter(keep, memories.values()):
+        if (value := score(question, memory)) < min_score:
+            continue
+        words = " ".join(memory.text.casefold().split())
+        # One of two may not be embedded yet: the newer is as good as the better.
+        best_value, last = newest.get(words, (value, memory))
+        newest[words] = max(value, best_value), max(memory, last, key=lambda m: m.recorded_at)
     ranked = sorted(
-        (pair for pair in scored if pair[0] >= min_score),
+        newest.values(),
         key=lambda pair: (rank(question, pair[1], pair[0]), pair[1].recorded_at),
         reverse=True,
     )
-    found: dict[str, RecalledMemory] = {}
-    for value, memory in ranked:
-        if len(found) >= limit:
-            break
-        found.setdefault(
-            " ".join(memory.text.casefold().split()),
-            RecalledMemory(
-                id=memory.id, text=memory.text, kind=memory.kind, at=memory.at,
-                score=round(value, 4), speaker=memory.speaker,
-            ),
-        )  # fmt: skip
-    return tuple(found.values())
+    return tuple(
+        RecalledMemory(
+            id=memory.id, text=memory.text, kind=memory.kind, at=memory.at,
+            score=round(value, 4), speaker=memory.speaker,
+        )
+        for value, memory in ranked[: max(0, limit)]
+    )  # fmt: skip
