@@ -79,7 +79,7 @@ async def test_the_same_in_chinese(model: CompactModel) -> None:
     second = await agent.ask(await spoken(model, "下一步是什么？", "zh"))
     assert [run.call.name for run in second.tools] == ["next_step"]
     assert second.text.startswith("第2步")
-    assert "步" in await read_back(model, second.audio)
+    assert "炒锅烧热" in await read_back(model, second.audio)
     await agent.close()
 
 
@@ -127,7 +127,7 @@ async def test_text_upto_grows_to_the_length_of_the_reply(model: CompactModel) -
     upto = [0]
     async for event in agent.stream("What is rain?", speak=True):
         if isinstance(event, AudioDelta):
-            assert event.text_upto > upto[-1]
+            assert event.text_upto >= upto[-1], "the last of it may be silence"
             upto.append(event.text_upto)
         if isinstance(event, TurnFinished):
             assert upto[-1] >= len(event.reply.text)
