@@ -224,7 +224,7 @@ class _DrawnVoice:
     )  # fmt: skip
 
     def prints(self, stretches: np.ndarray) -> np.ndarray:
-        raise NotImplementedError
+        raise AssertionError("drawn prints are compared, never made of sound")
 
 
 DRAWN_VOICE = _DrawnVoice()

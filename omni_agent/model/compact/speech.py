@@ -78,7 +78,7 @@ class Speaker:
                 async with aclosing(self._voiced(clause.text, language)) as said:
                     async for spoken in said:
                         audio = Audio(spoken.samples, RATE)
-                        upto = begins + round(spoken.share * len(clause.text))
+                        upto = begins + int(spoken.share * len(clause.text))
                         events.put_nowait(AudioDelta(audio, upto, now()))
                 speaking.set()
 

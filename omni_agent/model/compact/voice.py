@@ -214,7 +214,8 @@ class Voice:
             for window in windows(frames):
                 with run as options:
                     sound = self._net.sound(frames, window, style, norms, options)
-                over = int(np.searchsorted(frames.ends, window.end, side="right"))
+                ended = int(np.searchsorted(frames.ends, window.end, side="right"))
+                over = min(ended, len(ids) - 1)  # the last one only with the silence behind it
                 yield sound
             over = len(ids)  # the last mark lies in the silence
 
@@ -324,7 +325,7 @@ def _trimmed(
             continue
         start = 0 if begun else max(0, int(loud[0]) * _STEP - _LEAD)
         stop = (int(loud[-1]) + 1) * _STEP - _FADE
-        if stop <= start:
+        if stop - start < _FADE:  # too little for a piece of its own
             continue
         out, waiting = waiting[start:stop], waiting[stop:]
         if not begun:
