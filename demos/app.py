@@ -27,7 +27,7 @@ from omni_agent.cli.opening import (
     make_agent,
     position,
 )
-from omni_agent.cli.serve import agents, listening
+from omni_agent.cli.serve import agents, close_agents, listening
 from omni_agent.errors import MissingExtra, OmniAgentError
 
 if TYPE_CHECKING:
@@ -124,14 +124,14 @@ async def _serve(
 @asynccontextmanager
 async def _also(served: dict[str, Agent], models: Sequence[str]) -> AsyncIterator[dict[str, Agent]]:
     """The agents, and each with each further model as "kitchen@compact-small"."""
+    more: dict[str, Agent] = {}
     async with AsyncExitStack() as stack:
-        everyone = dict(served)
+        stack.push_async_callback(close_agents, more)
         for model in models:
             for name in AGENTS:
                 options = {"model": model, "memory": served[name].memory, "voice": None}
-                agent = await asyncio.to_thread(make_agent, name, **options)
-                everyone[f"{name}@{model}"] = await stack.enter_async_context(agent)
-        yield everyone
+                more[f"{name}@{model}"] = await asyncio.to_thread(make_agent, name, **options)
+        yield served | more
 
 
 def _place(agent: AgentName, wishes: Wishes) -> Position | None:

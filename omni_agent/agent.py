@@ -13,7 +13,7 @@ from omni_agent.clock import SYSTEM_CLOCK, Clock
 from omni_agent.conversation import PLAIN, Conversation
 from omni_agent.errors import SettingsError, UsageError
 from omni_agent.events import Event, Reply
-from omni_agent.learning import Learning
+from omni_agent.learning import AT_CLOSE, Learning
 from omni_agent.loop_thread import LoopThread, refuse_in_a_loop
 from omni_agent.messages import Exchange, Language, Message, ToolSpec
 from omni_agent.model.base import ModelSession, OmniModel
@@ -255,11 +255,10 @@ class Agent:
         """To be inside during a turn or a call: the model is then not asked to learn."""
         return nullcontext() if self._learning is None else self._learning.at_work()
 
-    async def close(self) -> None:
+    async def close(self, *, learn_for: float = AT_CLOSE) -> None:
         """End all conversations and what lasts, flush the memory. A shared model stays loaded.
 
-        Takes up to `learning.AT_CLOSE` seconds where there is something to learn yet. May be called
-        twice.
+        Takes up to `learn_for` seconds where there is something to learn yet. May be called twice.
         """
         self._closed = True
         self._own = None
@@ -267,7 +266,7 @@ class Agent:
             if self.memory is not None and self._owns_memory:
                 stack.push_async_callback(asyncio.to_thread, self.memory.close)
             if self._learning is not None:
-                stack.push_async_callback(self._learning.close)
+                stack.push_async_callback(self._learning.close, learn_for)
             for lasting in self._lasting if self._restored else ():
                 stack.callback(lasting.close)
             self._restored = False

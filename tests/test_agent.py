@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_embedder import Letters
 
 from omni_agent.agent import Agent
 from omni_agent.agents.kitchen import kitchen
@@ -22,21 +23,6 @@ from omni_agent.memory.memory import Memory
 from omni_agent.messages import Text, ToolCall
 from omni_agent.model.scripted import Pause, ScriptedModel
 from omni_agent.tools.base import ToolContext
-
-
-class NoMeaning:
-    """An embedder without weights: all texts are the same to it, so that words alone count."""
-
-    name = "no-meaning"
-    dim = 4
-
-    def query(self, texts: Any) -> Any:
-        import numpy as np
-
-        return np.full((len(texts), self.dim), 0.5, np.float32)
-
-    passage = query
-
 
 # --- from programs without an event loop ---------------------------------------------------------
 
@@ -214,7 +200,7 @@ async def test_the_kitchen_s_timers_come_back_at_its_next_start(tmp_path: Path) 
     call = ToolCall("call_1", "set_timer", {"minutes": 8, "name": "pasta"})
     clock = FakeClock()
     before = asyncio.all_tasks()
-    with Memory(tmp_path, embedder=NoMeaning(), clock=clock) as memory:
+    with Memory(tmp_path, embedder=Letters(), clock=clock) as memory:
         async with kitchen(model=ScriptedModel(call), memory=memory, clock=clock) as agent:
             await agent.ask("Eight minutes for the pasta")
         await asyncio.sleep(0)
@@ -261,11 +247,11 @@ def test_a_sync_agent_takes_its_thread_with_it() -> None:
 async def test_the_agent_s_own_memory_is_closed_with_it_and_another_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("omni_agent.memory.memory.open_text_embedder", NoMeaning)
+    monkeypatch.setattr("omni_agent.memory.memory.open_text_embedder", Letters)
     async with Agent("Be kind.", model=ScriptedModel("A."), memory=tmp_path / "own") as agent:
         reply = await agent.ask("I like mangoes")
         assert len(reply.stored) == 2
-    with Memory(tmp_path / "own", embedder=NoMeaning()) as memory:
+    with Memory(tmp_path / "own", embedder=Letters()) as memory:
         assert memory.count("episode") == 2
         async with Agent("Be kind.", model=ScriptedModel("B."), memory=memory) as agent:
             await agent.ask("And figs")
@@ -274,7 +260,7 @@ async def test_the_agent_s_own_memory_is_closed_with_it_and_another_is_not(
 
 @pytest.mark.parametrize("text", ["a\0b 👩‍🍳", "\ud800", "x" * 100_000])
 async def test_any_text_can_be_remembered(text: str, tmp_path: Path) -> None:
-    with Memory(tmp_path, embedder=NoMeaning()) as memory:
+    with Memory(tmp_path, embedder=Letters()) as memory:
         agent = Agent("Be kind.", model=ScriptedModel("Yes."), memory=memory)
         reply = await agent.ask(text)
         stored = memory.get(*reply.stored)[reply.stored[0]]
@@ -282,7 +268,7 @@ async def test_any_text_can_be_remembered(text: str, tmp_path: Path) -> None:
 
 
 async def test_what_was_told_in_one_conversation_is_recalled_in_another(tmp_path: Path) -> None:
-    with Memory(tmp_path, embedder=NoMeaning()) as memory:
+    with Memory(tmp_path, embedder=Letters()) as memory:
         model = ScriptedModel("Noted.", "Walnuts make her ill.")
         agent = Agent("Be kind.", model=model, memory=memory)
         await agent.conversation().ask("Anna is allergic to walnuts")

@@ -7,7 +7,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from omni_agent.scene_eyes import AskingEyes, Told, scene_eyes
 from omni_agent.scene_watch import SceneWatch
 
 sys.path.insert(0, str(Path(__file__).parent / "memory"))
+from made_embedder import Letters
 from views import START, frames, room
 
 SEEING = ModelProfile(
@@ -35,17 +36,6 @@ SEEING = ModelProfile(
 )  # fmt: skip
 
 
-class Alike:
-    """An embedding for which all texts are one: scenes are found by their words."""
-
-    name, dim = "alike", 8
-
-    def query(self, texts: Sequence[str]) -> np.ndarray:
-        return np.full((len(texts), self.dim), self.dim**-0.5, np.float32)
-
-    passage = query
-
-
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock(START)
@@ -53,7 +43,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def memory(tmp_path, clock) -> Iterator[Memory]:
-    with Memory(tmp_path / "memory", embedder=Alike(), clock=clock) as opened:
+    with Memory(tmp_path / "memory", embedder=Letters(), clock=clock) as opened:
         yield opened
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
@@ -167,14 +168,28 @@ async def agents(names: Sequence[AgentName], wishes: Wishes) -> AsyncIterator[di
         )
         stack.push_async_callback(select.close_models)
         served: dict[str, Agent] = {}
+        stack.push_async_callback(close_agents, served)
         for name in names:
-            agent = await asyncio.to_thread(make_agent, name, **options)
-            served[name] = await stack.enter_async_context(agent)
+            served[name] = agent = await asyncio.to_thread(make_agent, name, **options)
             conversation = agent.conversation()
             await conversation.prepare()
             await conversation.close()
         watch.close()
         yield served
+
+
+async def close_agents(agents: Mapping[str, Agent]) -> None:
+    """They share a memory, and so the time that closing may take to learn from it."""
+    from omni_agent.learning import AT_CLOSE
+
+    until = time.monotonic() + AT_CLOSE
+
+    async def close(agent: Agent) -> None:
+        await agent.close(learn_for=max(0.0, until - time.monotonic()))
+
+    async with AsyncExitStack() as stack:  # one that fails keeps none of the others open
+        for agent in agents.values():
+            stack.push_async_callback(close, agent)
 
 
 def listening(settings: ServerSettings) -> socket.socket:

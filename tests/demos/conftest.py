@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 from chromium import Browsers, Serving, missing
+from made_embedder import Letters
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "demos"))
 
@@ -72,22 +73,6 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
             picture.save(into, "JPEG", quality=80)
             file.write(into.getvalue())
     return path
-
-
-class Letters:
-    """An embedder without weights: texts with the same words lie near each other."""
-
-    name = "letters"
-    dim = 64
-
-    def query(self, texts: Sequence[str]) -> np.ndarray:
-        vectors = np.full((len(texts), self.dim), 1e-3, np.float32)
-        for row, text in zip(vectors, texts, strict=True):
-            for word in text.lower().split():
-                row[sum(word.encode()) % self.dim] += 1
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-    passage = query
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """Whole conversations with the real tools and a real memory; only the model's choices are set."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from made_embedder import Letters
 
 from omni_agent.agents.kitchen import kitchen
 from omni_agent.clock import FakeClock
@@ -18,18 +18,6 @@ from omni_agent.messages import ToolCall
 from omni_agent.model.scripted import ScriptedModel
 
 
-class NoMeaning:
-    """An embedder without weights: all texts are the same to it, so that words alone count."""
-
-    name = "no-meaning"
-    dim = 4
-
-    def query(self, texts: Sequence[str]) -> np.ndarray:
-        return np.full((len(texts), self.dim), 0.5, np.float32)
-
-    passage = query
-
-
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
@@ -37,7 +25,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def memory(tmp_path: Path, clock: FakeClock) -> Iterator[Memory]:
-    with Memory(tmp_path, embedder=NoMeaning(), clock=clock) as opened:
+    with Memory(tmp_path, embedder=Letters(), clock=clock) as opened:
         yield opened
 
 

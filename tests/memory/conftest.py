@@ -1,29 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
+from made_embedder import Letters
 
 from omni_agent.memory import Memory
-from omni_agent.memory.words import terms
-
-
-class Letters:
-    """A real, small embedder without weights: texts with the same terms lie near each other."""
-
-    name = "letters"
-    dim = 64
-
-    def query(self, texts: Sequence[str]) -> np.ndarray:
-        vectors = np.full((len(texts), self.dim), 1e-3, np.float32)
-        for row, text in zip(vectors, texts, strict=True):
-            for term in terms(text):
-                row[sum(term.encode()) % self.dim] += 1
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-    passage = query
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from omni_agent.memory import Memory, TurnRecord
 WRITER = """
 import sys
 sys.path.insert(0, sys.argv[2])
-from conftest import Letters
+from made_embedder import Letters
 from omni_agent.memory import Memory, TurnRecord
 memory = Memory(sys.argv[1], embedder=Letters())
 for n in range(100_000):
@@ -40,7 +40,7 @@ for n in range(100_000):
 
 def test_a_process_killed_at_any_moment_loses_no_finished_turn(tmp_path, letters) -> None:
     folder = tmp_path / "memory"
-    here = str(Path(__file__).parent)
+    here = str(Path(__file__).parents[1])
     rng = random.Random(3)
     kept: set[str] = set()
     gone: set[str] = set()

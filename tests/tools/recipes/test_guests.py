@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
+from made_embedder import Letters
 
 from omni_agent.clock import FakeClock
 from omni_agent.learning import Learning
@@ -15,17 +15,6 @@ from omni_agent.tools.base import Say, ToolContext
 from omni_agent.tools.recipes.guests import minded
 from omni_agent.tools.recipes.kitchen import Kitchen
 from omni_agent.tools.recipes.library import RecipeLibrary
-
-
-class NoMeaning:
-    """Finds by words alone."""
-
-    name, dim = "no meaning", 4
-
-    def query(self, texts: Sequence[str]) -> np.ndarray:
-        return np.tile(np.array([1, 0, 0, 0], np.float32), (len(texts), 1))
-
-    passage = query
 
 
 class Table:
@@ -65,7 +54,7 @@ class Table:
 
 @pytest.fixture
 def table(tmp_path: Path, library: RecipeLibrary) -> Iterator[Table]:
-    with Memory(tmp_path, embedder=NoMeaning()) as memory:
+    with Memory(tmp_path, embedder=Letters()) as memory:
         for name in ("Ben", "Anna"):
             memory.people.add(name)
         yield Table(memory, Kitchen(library))
