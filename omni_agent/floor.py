@@ -55,6 +55,8 @@ LONGEST_ASIDE = 3.0
 DRAFT_FROM = 0.3
 """The probability that a turn is over from which on its answer is drafted."""
 
+_PIECE = 0.032  # seconds; as much as the detector of speech looks at
+
 
 class Floor:
     """`speaking` is the agent's side of it; this is the user's."""
@@ -113,6 +115,16 @@ class Floor:
     # --- the user's voice --------------------------------------------------------------------
 
     async def hear(self, audio: Audio) -> None:
+        """The microphone's sound, however much of it there is at once.
+
+        It is taken piece by piece, so that one turn's end and the next one's beginning, which may
+        both be in what has arrived, are not in the same piece: else it would be in both turns.
+        """
+        size = round(_PIECE * audio.rate)
+        for at in range(0, len(audio.samples), size):
+            await self._hear(Audio(audio.samples[at : at + size], audio.rate))
+
+    async def _hear(self, audio: Audio) -> None:
         sound = self._recent.add(audio)
         sounding = self.speaking.is_sounding
         if self.attendance is not None:

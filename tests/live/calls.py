@@ -28,6 +28,8 @@ class ToldListener:
 
     def __init__(self, settings: object) -> None:
         self.heeds: deque[Heed] = deque()
+        self.later: deque[tuple[int, Heed]] = deque()  # when so many ms have been heard
+        self._heard = 0.0
         self.asked: list[str | None] = []
         self.cleared = 0
         self.words: dict[str, list[Heed]] = {}
@@ -35,8 +37,11 @@ class ToldListener:
 
     async def hear(self, audio: Audio, *, speaking: bool, asked: str | None) -> list[Heed]:
         self.asked.append(asked)
+        self._heard += 1000 * audio.seconds
         heeds = [*self.heeds]
         self.heeds.clear()
+        while self.later and self.later[0][0] <= self._heard:
+            heeds.append(self.later.popleft()[1])
         return heeds
 
     def commit(self) -> list[Heed]:
