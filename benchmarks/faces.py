@@ -3,7 +3,7 @@
     python benchmarks/faces.py [--faces FOLDER]
 
 Matching: every two pictures of FOLDER, where anna.jpg, anna2.jpg … show one person; without it
-faces are drawn (tests/memory/drawn_faces.py), which look more alike than people. Goal: none wrong,
+faces are drawn (demos/composed/faces.py), which look more alike than people. Goal: none wrong,
 all right. Following: composed calls of 640 × 480 at 5 frames a second, drawn. Goal: three faces at
 ≤ 60 % of one core.
 """
@@ -26,8 +26,8 @@ from omni_agent.memory.embed.face import SFace, YuNet, quality, upright
 from omni_agent.memory.face_tracks import FaceTracker
 from omni_agent.model.catalog import catalog
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "memory"))
-from drawn_faces import PEOPLE, Seat, frame
+sys.path.insert(0, str(Path(__file__).parents[1] / "demos"))
+from composed.faces import PEOPLE, Seat, frame
 
 FRAMES_PER_SECOND = 5
 

@@ -2,7 +2,7 @@
 
     python benchmarks/looks.py [--photographs FOLDER] [--fit]
 
-Glasses on drawn faces with drawn frames (tests/memory/drawn_looks.py), in three sizes. With
+Glasses on drawn faces with drawn frames (demos/composed/looks.py), in three sizes. With
 --photographs: FOLDER/PERSON/glasses/* and FOLDER/PERSON/plain/*; each photograph in three sizes,
 and frames of eight kinds drawn into the plain ones. The numbers of embed/glasses.py come from such
 a folder (--fit), so each person is judged here by numbers that were fitted without them.
@@ -40,9 +40,9 @@ from omni_agent.memory.embed.glasses import (
 from omni_agent.memory.look_votes import LookVotes
 from omni_agent.model.catalog import catalog
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "memory"))
-from drawn_faces import PEOPLE, Seat, frame
-from drawn_looks import FRAMES, dressed, face_of, with_glasses
+sys.path.insert(0, str(Path(__file__).parents[1] / "demos"))
+from composed.faces import PEOPLE, Seat, frame
+from composed.looks import FRAMES, dressed, face_of, with_glasses
 
 SIZES = (70.0, 40.0, 26.0)
 """Pixels between the eyes."""

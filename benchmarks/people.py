@@ -30,8 +30,10 @@ from omni_agent.memory.face_tracks import FaceTrack
 from omni_agent.presence.presence import Presence
 from omni_agent.presence.senses import PeopleSenses, shared_senses
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from composed_people import RATE, STEP, Line, Scene, faces_of
+sys.path.insert(0, str(Path(__file__).parents[1] / "demos"))
+from composed.scene import RATE, Line, Scene, faces_of
+
+STEP = 0.1  # seconds of a call that are given at once
 
 SEATS = {2: (0.3, 0.7), 3: (0.18, 0.5, 0.82), 4: (0.14, 0.38, 0.62, 0.86)}
 NAMES = ("Anna", "Ben", "Carla", "Dan")

@@ -31,6 +31,7 @@ from omni_agent.cli.serve import agents, close_agents, listening
 from omni_agent.errors import MissingExtra, OmniAgentError
 
 if TYPE_CHECKING:
+    from composed.three_people import Speak
     from page.offer import FindStreets
 
     from omni_agent.agent import Agent
@@ -85,11 +86,13 @@ async def _serve(
     try:
         from page.blocks import blocks
         from page.chat import Chat
+        from page.example import ThreePeople
         from page.memory import MemoryPanel
         from page.offer import Offer
         from page.recordings import RecordingsPanel
         from page.serving import mount_page
 
+        from omni_agent.model.catalog import catalog
         from omni_agent.server import ServerSettings, create_app, server_of
     except ImportError as error:
         raise MissingExtra(error.name or "gradio", "demo", needed_for="the demo") from error
@@ -103,15 +106,17 @@ async def _serve(
             first = served[AGENTS[0]]
             profile = (await first.open_model()).profile
             streets = await asyncio.to_thread(_streets)
+            example = ThreePeople(catalog().settings.cache_dir / "examples", _voice)
             offer = Offer(
                 agents={name: _place(name, wishes) for name in AGENTS},
                 voices=profile.voices,
                 models=more_models,
                 languages=profile.languages,
                 find_streets=streets,
+                find_example=example.example,
             )
             recordings = RecordingsPanel(record)
-            app = create_app(everyone, settings, routes=recordings.routes)
+            app = create_app(everyone, settings, routes=[*recordings.routes, *example.routes])
             panels = (Chat(served), MemoryPanel(first.memory), recordings)
             mount_page(app, blocks(offer, *(panel.build for panel in panels)))
             url = f"http://127.0.0.1:{door.getsockname()[1]}"
@@ -149,6 +154,15 @@ def _streets() -> FindStreets:
     from omni_agent.model.catalog import catalog
 
     return Streets(catalog().ensure("helsinki")["helsinki"]).around
+
+
+def _voice() -> Speak:
+    """For the example; Kokoro, whatever model is talked with."""
+    from omni_agent.model.catalog import catalog
+    from omni_agent.model.compact.voice import Voice
+
+    at = catalog().ensure("kokoro", "kokoro-vocab", "kokoro-voices")
+    return Voice(at["kokoro"], at["kokoro-vocab"], at["kokoro-voices"]).speak
 
 
 if __name__ == "__main__":

@@ -196,8 +196,7 @@ class Turn:
             self.language = transcript.language
         else:
             self.language = language_of_words(self.heard, self.language)
-        if self.context.language != self.language:
-            self.context = replace(self.context, language=self.language)
+        self.context = replace(self.context, language=self.language, heard=self.heard)
         if self.attendance is not None and self.heard:
             self.said_by = await self.attendance.who(self.heard)
             present = self.attendance.present

@@ -1,6 +1,11 @@
 """Its being here lets the tests below import the stand-ins that lie beside it."""
 
+import sys
+from pathlib import Path
+
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "demos"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-VOICES = {"Anna": "bf_emma", "Ben": "am_michael", "Carla": "af_bella"}
-GLASSES = ("Ben",)
-SEATS = {"Anna": 0.18, "Ben": 0.5, "Carla": 0.82}
-
 STATEMENTS: Sequence[tuple[str, str]] = (
     ("Anna", "Hello everybody, I'm Anna, and I am so glad that we are all here together."),
     ("Ben", "Good evening, my name is Ben. I came straight from work, it was a long day."),

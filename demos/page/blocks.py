@@ -26,7 +26,7 @@ def blocks(offer: Offer, *panels: Callable[[], None]) -> gr.Blocks:
     with gr.Blocks(title="omni_agent", fill_width=True, analytics_enabled=False) as page:
         module("shell", elem_id="shell")
         with panel("call"):
-            module("call_panel", offer=offer.as_props(), functions=[offer.streets])
+            module("call_panel", offer=offer.as_props(), functions=[offer.streets, offer.example])
         for build in panels:
             build()
     return page

@@ -9,11 +9,15 @@ from typing import Any
 from omni_agent.tools.base import Position
 
 FindStreets = Callable[[float, float], Awaitable[list[dict[str, Any]]]]
+FindExample = Callable[[], Awaitable[dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """`agents`: id → where its user stands, if anywhere. `local`: nothing leaves this machine."""
+    """`agents`: id → where its user stands, if anywhere. `local`: nothing leaves this machine.
+
+    `find_example`: ThreePeople.example, where there is an agent "companion" to show it to.
+    """
 
     agents: dict[str, Position | None]
     voices: Sequence[str] = ()
@@ -21,6 +25,7 @@ class Offer:
     languages: Sequence[str] = ("en", "zh")
     local: bool = True
     find_streets: FindStreets | None = field(default=None, compare=False)
+    find_example: FindExample | None = field(default=None, compare=False)
 
     def as_props(self) -> dict[str, Any]:
         """For static/choices.js."""
@@ -30,11 +35,16 @@ class Offer:
             "models": list(self.models),
             "languages": list(self.languages),
             "local": self.local,
+            "example": self.find_example is not None,
         }
 
     async def streets(self, lat: float, lon: float) -> list[dict[str, Any]]:
         """[{kind, line: [[lat, lon]]}] around a point; none where no map is at hand."""
         return [] if self.find_streets is None else await self.find_streets(lat, lon)
+
+    async def example(self) -> dict[str, Any]:
+        """How far the example call is made; see ThreePeople.example."""
+        return {} if self.find_example is None else await self.find_example()
 
 
 def _place(place: Position | None) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@
 import { Eye, shrunk } from './camera.js';
 import { Capture, NoDevice } from './capture.js';
 import { Playback, RATE } from './playback.js';
-import { Realtime, fromBase64 } from './realtime.js';
+import { Realtime, address, fromBase64, message, wordsOf } from './realtime.js';
 
 // Errors that say no more than that something was over already, or what the end of the call says.
 const HARMLESS = new Set([
@@ -33,6 +33,7 @@ export class Call {
   #number = 0; // of this call; those before it are over
   #faltering = null;
   #omni = false; // the server tells more than the protocol has
+  #people = false; // whether anybody is there, as far as the agent knows
 
   constructor() {
     this.phase = 'off';
@@ -76,8 +77,9 @@ export class Call {
   }
 
   /**
-   * `wish`: {agent, model?, voice?, language?, hold (push to talk), microphone?, speaker?}.
-   * Has to be called from a click. Without a microphone the call goes on in writing.
+   * `wish`: {agent, model?, voice?, language?, hold (push to talk), microphone?, speaker?, film?}.
+   * Has to be called from a click. Without a microphone the call goes on in writing. A film is heard
+   * and seen in place of microphone and camera, from when the call is on.
    */
   async start(wish) {
     this.#wish = wish;
@@ -85,7 +87,8 @@ export class Call {
     this.#enter('connecting');
     await this.playback.open();
     await this.playback.useSpeaker(wish.speaker);
-    await this.useMicrophone(wish.microphone);
+    if (wish.film) await this.capture.play(wish.film.video);
+    else await this.useMicrophone(wish.microphone);
     if (number !== this.#number) return; // hung up while the browser asked for the microphone
     this.#wire = new Realtime({
       url: address(wish),
@@ -199,6 +202,7 @@ export class Call {
       case 'open':
         this.#enter('on');
         this.#become('idle');
+        this.#playFilm();
         break;
       case 'lost':
         this.playback.control('stop');
@@ -210,6 +214,22 @@ export class Call {
       case 'closed':
         break;
     }
+  }
+
+  #playFilm() {
+    const { film } = this.#wish;
+    if (!film) return;
+    this.eyes.camera.watch(film.video);
+    this.#tell('eye', 'camera', this.eyes.camera.stream);
+    film.begin();
+  }
+
+  /** The user takes over from the film. */
+  async endFilm() {
+    this.#wish.film?.stop();
+    this.#wish.film = null;
+    this.close('camera');
+    await this.useMicrophone(this.#wish.microphone);
   }
 
   #event(event) {
@@ -232,6 +252,8 @@ export class Call {
         this.#tell('memories', event.memories);
         break;
       case 'omni.people':
+        this.#people = event.people.length > 0;
+        this.#attend();
         this.#tell('people', event.people);
         break;
       case 'omni.frame':
@@ -341,17 +363,23 @@ export class Call {
   }
 
   #settle(state) {
-    for (const eye of Object.values(this.eyes)) eye.quick = state === 'listening';
     if (state === this.state) return;
     this.state = state;
+    this.#attend();
     this.#tell('state', state);
+  }
+
+  #attend() {
+    const looks = { speech: this.state === 'listening', people: this.#people };
+    for (const eye of Object.values(this.eyes)) eye.attend(looks);
   }
 
   #over(phase, detail) {
     this.#number += 1;
     this.#wire = null;
-    this.#omni = this.holding = false;
+    this.#omni = this.#people = this.holding = false;
     this.phase = phase; // nothing more is sent
+    this.#wish.film?.stop();
     this.capture.close();
     this.playback.close();
     for (const source of Object.keys(this.eyes)) this.close(source);
@@ -362,20 +390,4 @@ export class Call {
   #tell(kind, ...details) {
     for (const listener of this.#listeners.get(kind) ?? []) listener(...details);
   }
-}
-
-function address({ agent, model }) {
-  const url = new URL('/v1/realtime', location.href);
-  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-  url.searchParams.set('omni', '1');
-  url.searchParams.set('model', model ? `${agent}@${model}` : agent);
-  return url;
-}
-
-function message(content) {
-  return { type: 'message', role: 'user', content };
-}
-
-function wordsOf(item) {
-  return (item.content ?? []).map((part) => part.transcript ?? part.text ?? '').join('');
 }

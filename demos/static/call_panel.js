@@ -7,6 +7,8 @@ import { Cards } from './cards.js';
 import { Choices } from './choices.js';
 import { Dock } from './dock.js';
 import { el, say } from './dom.js';
+import { Film } from './film.js';
+import { icon } from './icons.js';
 import { Latency } from './latency.js';
 import { OneCall } from './one_call.js';
 import { People } from './people.js';
@@ -24,7 +26,7 @@ export function mount(root, { offer, server }) {
   const stage = new Stage({
     sound: () => sound(call),
     interrupt: () => call.interrupt(),
-    setup: setup(choices),
+    setup: setup(choices, () => showExample()),
     people: people.element,
   });
   const captions = new Captions((line) => stage.caption(line));
@@ -39,18 +41,49 @@ export function mount(root, { offer, server }) {
     stage.notice('tab', { says: 'notice.taken', calm: true });
   });
 
-  async function begin() {
+  async function begin(film = null) {
     // While the click is fresh: some browsers let nothing sound later on.
     const [elsewhere] = await Promise.all([tabs.elsewhere(), call.playback.open()]);
     if (elsewhere) {
-      stage.notice('tab', { says: 'notice.elsewhere', action: { says: 'notice.takeOver', run: start } });
+      const run = () => start(film);
+      stage.notice('tab', { says: 'notice.elsewhere', action: { says: 'notice.takeOver', run } });
       return;
     }
-    await start();
+    await start(film);
   }
 
-  async function start() {
-    for (const about of ['tab', 'link', 'microphone', 'trouble', 'eye']) stage.notice(about, null);
+  /** Three people in a film call the companion; making it the first time takes a while. */
+  async function showExample() {
+    stage.notice('film', null);
+    choices.set('agent', 'companion');
+    let example = await server.example();
+    const waited = !example.url;
+    while (!example.url && !call.active) {
+      if (example.error) {
+        stage.notice('film', { words: example.error, action: { says: 'notice.again', run: showExample } });
+        return;
+      }
+      stage.notice('film', { says: ['film.making', example], calm: true });
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      example = await server.example();
+    }
+    stage.notice('film', null);
+    if (call.active) return;
+    const film = new Film({
+      ...example,
+      busy: () => call.state !== 'idle',
+      over: () => {
+        stage.notice('film', { says: 'film.over', calm: true });
+        call.endFilm();
+      },
+    });
+    // After a wait, the click is not fresh any more.
+    if (waited) stage.notice('film', { says: 'film.made', calm: true, action: { says: 'film.play', run: () => begin(film) } });
+    else await begin(film);
+  }
+
+  async function start(film) {
+    for (const about of ['tab', 'link', 'microphone', 'trouble', 'eye', 'film']) stage.notice(about, null);
     tabs.take();
     captions.clear();
     cards.clear();
@@ -59,7 +92,7 @@ export function mount(root, { offer, server }) {
     stage.element.scrollIntoView({ block: 'nearest' });
     locate();
     const { agent, model, voice, language, turns, microphone, speaker } = choices.now;
-    await call.start({ agent, model, voice, language, microphone, speaker, hold: turns === 'hold' });
+    await call.start({ agent, model, voice, language, microphone, speaker, hold: turns === 'hold' && !film, film });
   }
 
   async function locate() {
@@ -71,7 +104,7 @@ export function mount(root, { offer, server }) {
   const dock = new Dock({
     canShareScreen: 'getDisplayMedia' in (navigator.mediaDevices ?? {}),
     on: {
-      call: begin,
+      call: () => begin(),
       hangUp: () => call.hangUp(),
       mute: (on) => {
         call.mute(on);
@@ -115,7 +148,7 @@ export function mount(root, { offer, server }) {
   };
 
   call.on('phase', (phase, detail) => {
-    stage.notice('link', linkNotice(phase, detail, () => call.retryNow(), begin));
+    stage.notice('link', linkNotice(phase, detail, () => call.retryNow(), () => begin()));
     if (phase !== 'on') people.show([]);
     if (phase === 'off' || phase === 'gone') {
       tabs.release();
@@ -193,11 +226,12 @@ export function mount(root, { offer, server }) {
   show();
 }
 
-function setup(choices) {
-  const { models } = choices.offer;
+function setup(choices, showExample) {
+  const { models, example } = choices.offer;
   return el('div.setup', {},
     choices.agents(),
     el('div.fields', {}, choices.voice(), choices.language(), models.length ? choices.model() : null),
+    example && el('button.example', { onclick: showExample }, icon('play'), el('span', { says: 'film.show' })),
     el('p.note', { says: choices.offer.local ? 'setup.local' : 'setup.remote' }));
 }
 

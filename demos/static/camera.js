@@ -8,8 +8,8 @@ const THUMB = [32, 24];
 const CHANGED = 5; // of 255, mean over the thumbnail
 const AT_LEAST_EVERY = 8000; // ms; a still picture is shown again
 
-/** Milliseconds between two looks. */
-const PACE = { speech: 500, quiet: 2500 };
+/** Milliseconds between two looks; mouths are watched closely, to know who of several speaks. */
+const PACE = { mouths: 200, people: 500, speech: 500, quiet: 2500 };
 
 /**
  * One source, "camera" or "screen". `on.frame(dataUrl, source)` for each picture that is worth
@@ -20,6 +20,7 @@ export class Eye {
   #timer = null;
   #last = null;
   #shownAt = 0;
+  #people = false; // they are looked at although nothing else changes
   #thumb = canvas(...THUMB);
   #picture = canvas(1, 1);
 
@@ -28,8 +29,7 @@ export class Eye {
     this.#on = on;
     this.stream = null;
     this.pace = PACE.quiet;
-    this.video = document.createElement('video');
-    Object.assign(this.video, { muted: true, playsInline: true, autoplay: true });
+    this.video = null;
   }
 
   /** Raises NoDevice; "cancelled" where the user chose no screen. */
@@ -42,20 +42,33 @@ export class Eye {
       this.close();
       this.#on.lost(this.source);
     });
-    this.video.srcObject = stream;
-    await this.video.play();
+    const video = document.createElement('video');
+    Object.assign(video, { muted: true, playsInline: true, autoplay: true, srcObject: stream });
+    this.video = video;
+    await video.play();
+    if (this.video === video) this.#look();
+  }
+
+  /** Look at a film that somebody else plays. */
+  watch(video) {
+    this.close();
+    this.stream = new MediaStream();
+    this.video = video;
     this.#look();
   }
 
   close() {
     clearTimeout(this.#timer);
     for (const track of this.stream?.getTracks() ?? []) track.stop();
-    this.stream = this.video.srcObject = this.#last = null;
+    if (this.video) this.video.srcObject = null;
+    this.stream = this.video = this.#last = null;
   }
 
-  /** Look often while somebody speaks. */
-  set quick(quick) {
-    const pace = quick ? PACE.speech : PACE.quiet;
+  /** Look often while somebody speaks, and more often where there are people to be seen. */
+  attend({ speech, people }) {
+    this.#people = people;
+    const [talking, silent] = people ? [PACE.mouths, PACE.people] : [PACE.speech, PACE.quiet];
+    const pace = speech ? talking : silent;
     if (pace === this.pace) return;
     this.pace = pace;
     if (!this.stream) return;
@@ -66,7 +79,7 @@ export class Eye {
 
   #look() {
     this.#timer = setTimeout(() => this.#look(), this.pace);
-    if (!this.video.videoWidth || !this.#hasChanged()) return;
+    if (!this.video.videoWidth || (!this.#people && !this.#hasChanged())) return;
     this.#shownAt = performance.now();
     this.#on.frame(this.#jpeg(), this.source);
   }

@@ -50,7 +50,7 @@ export class Capture {
   }
 
   get open() {
-    return this.#stream !== null;
+    return this.#source !== null;
   }
 
   /** Open the microphone, or change to another one. Raises NoDevice. */
@@ -71,9 +71,17 @@ export class Capture {
     });
     await this.#build();
     if (this.#stream !== stream) return; // closed meanwhile
-    this.#source = this.#context.createMediaStreamSource(stream);
-    this.#source.connect(this.#node);
+    this.#connect(this.#context.createMediaStreamSource(stream));
     this.mute(this.muted);
+  }
+
+  /** Hear what a media element plays; it goes on to the loudspeaker. Once for each element. */
+  async play(element) {
+    this.#release();
+    await this.#build();
+    const source = this.#context.createMediaElementSource(element);
+    source.connect(this.#context.destination);
+    this.#connect(source);
   }
 
   /** While muted, silence goes out: the call's clock must not stand still. */
@@ -103,9 +111,14 @@ export class Capture {
     this.#node = new AudioWorkletNode(context, 'capture', { numberOfOutputs: 0 });
     this.#node.port.onmessage = ({ data }) => {
       this.level = data.level;
-      if (this.#stream) this.#on.block(data.pcm, data.level);
+      if (this.#source) this.#on.block(data.pcm, data.level);
     };
     return context.resume();
+  }
+
+  #connect(source) {
+    this.#source = source;
+    source.connect(this.#node);
   }
 
   #release() {

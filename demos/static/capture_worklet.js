@@ -4,6 +4,7 @@
 
 export const RATE = 24000;
 const BLOCK = 480; // samples, 20 ms
+const SILENCE = new Float32Array(128);
 
 const ZEROS = 24; // zero crossings of the sinc on each side
 
@@ -85,8 +86,9 @@ if (globalThis.registerProcessor) {
     }
 
     process([input]) {
-      const samples = mixed(input);
-      if (samples) for (const sample of this.resampler.push(samples)) this.#take(sample);
+      // What pauses has no channels; silence goes out, as the call's clock must not stand still.
+      const samples = mixed(input) ?? SILENCE;
+      for (const sample of this.resampler.push(samples)) this.#take(sample);
       return true;
     }
 

@@ -86,6 +86,9 @@ export class Choices {
       ...this.offer.agents.map(({ id }) => {
         const radio = el('input', { type: 'radio', name: 'agent', value: id, onchange: () => this.set('agent', id) });
         radio.checked = id === this.now.agent;
+        this.onChange((name, value) => {
+          if (name === 'agent') radio.checked = id === value;
+        });
         return el('label.agent-card', { data: { agent: id } }, radio,
           el('b', { says: `agent.${id}` }),
           el('span', { says: `agent.${id}.about` }));

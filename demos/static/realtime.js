@@ -137,3 +137,21 @@ export function fromBase64(text) {
   const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   return new Int16Array(bytes.buffer, 0, bytes.length >> 1);
 }
+
+/** Where an agent is called, with a model of its own if one is named. */
+export function address({ agent, model }) {
+  const url = new URL('/v1/realtime', location.href);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  url.searchParams.set('omni', '1');
+  url.searchParams.set('model', model ? `${agent}@${model}` : agent);
+  return url;
+}
+
+/** What the user shows or writes. */
+export function message(content) {
+  return { type: 'message', role: 'user', content };
+}
+
+export function wordsOf(item) {
+  return (item.content ?? []).map((part) => part.transcript ?? part.text ?? '').join('');
+}

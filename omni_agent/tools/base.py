@@ -268,7 +268,8 @@ def _announce_to_nobody(text: str, /) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolContext:
-    """The situation a tool is called in. `language` is that of the turn.
+    """The situation a tool is called in. `heard`: what the user said or wrote in this turn, and
+    `language` its language.
 
     `agent` is the name under which the agent's own words are remembered. `people`: names of those
     who are there; `present`: in a call, all who are in view or in earshot, from left to right.
@@ -279,6 +280,7 @@ class ToolContext:
     agent: str = "agent"
     clock: Clock = SYSTEM_CLOCK
     language: Language = "en"
+    heard: str = ""
     conversation: str = ""
     memory: MemoryView = field(default_factory=TransientMemory)
     place: Position | None = None

@@ -14,6 +14,7 @@ from omni_agent.events import PersonHere
 from omni_agent.messages import Language
 from omni_agent.tools.base import Position, Say, Tool, ToolContext, tool
 from omni_agent.tools.people_meant import (
+    ASKS_WHO,
     EVERYBODY,
     KnownPeople,
     Meant,
@@ -138,7 +139,7 @@ class PeopleTools:
         people, zh = known_people(ctx), ctx.language == "zh"
         moment = _began(ctx) if at_the_start else None
         slot = None if feature is None else feature.casefold().strip()
-        if EVERYBODY.fullmatch(person.strip()):
+        if EVERYBODY.fullmatch(person.strip()) or (slot and ASKS_WHO.search(ctx.heard)):
             ids = [p.id for p in ctx.present]
         else:
             ids = [meant(person, ctx).id]
@@ -150,11 +151,10 @@ class PeopleTools:
         ]
         if len(ids) != 1 and slot is not None:
             seen = [look for look in seen if look.value.casefold() not in ("no", "none")]
-        names = {p.id: p.name for p in ctx.present}
+        here = {p.id: p for p in ctx.present}
         told = []
         for look in seen:
-            unknown = "有个人" if zh else "somebody"
-            name = look.person.name or names.get(look.person.id) or unknown
+            name = look.person.name or _somebody(here.get(look.person.id), ctx)
             told.append(_look(name, look.slot, look.value, ctx.language))
         if not told:
             return Say("这个我没看出来。" if zh else "I could not see that.", [])
@@ -338,6 +338,15 @@ def _inside(name: str) -> str:
     """Of a sentence."""
     name = name.rstrip(",")
     return f"t{name[1:]}" if name.startswith("The person") else name
+
+
+def _somebody(person: PersonHere | None, ctx: ToolContext) -> str:
+    if person is not None and person.name is not None:
+        return person.name
+    side = None if person is None else side_of(person, ctx.present)
+    if ctx.language == "zh":
+        return f"{where(side, 'zh')}的人" if side else "有个人"
+    return f"the person {where(side, 'en')}" if side else "somebody"
 
 
 def _look(name: str, slot: str, value: str, language: Language) -> str:

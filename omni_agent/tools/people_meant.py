@@ -31,6 +31,13 @@ EVERYBODY = re.compile(
     re.IGNORECASE,
 )
 
+ASKS_WHO = re.compile(
+    r"^\W*(?:(?:and|so|but|okay|ok|now)\W+)?(?:who|which of|(?:do|does|is|has) any\w*)\b|"
+    r"谁|哪位|哪个人|有没有人",
+    re.IGNORECASE,
+)
+"""A question for a person: whoever small models take for the answer, all are meant."""
+
 
 class Someone(Protocol):
     @property

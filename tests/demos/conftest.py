@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import soundfile
 from chromium import Browsers, Serving, missing
 from made_embedder import Letters
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "demos"))
+from omni_agent.media import Audio
 
 RATE = 48_000
 
@@ -100,11 +99,18 @@ async def _a_few_streets(lat: float, lon: float) -> list[dict[str, Any]]:
     return [{"kind": "square", "line": corners}, {"kind": "major", "line": across}]
 
 
+def _hum(text: str, voice: str) -> Audio:
+    """Stands in for a voice: a tone as long as a very fast reader would take."""
+    t = np.arange(round(0.006 * len(text) * RATE)) / RATE
+    return Audio((0.3 * np.sin(2 * np.pi * 220 * t)).astype(np.float32), RATE)
+
+
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     from demo_page import RECORDER
     from page.blocks import blocks
     from page.chat import Chat
+    from page.example import ThreePeople
     from page.memory import MemoryPanel
     from page.offer import Offer
     from page.recordings import RecordingsPanel
@@ -127,10 +133,16 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     server, model = ScriptedServer(), ScriptedModel(audio=True)
     memory = Memory(tmp_path_factory.mktemp("memory"), embedder=Letters())
     recordings = tmp_path_factory.mktemp("recordings")
+    example = ThreePeople(tmp_path_factory.mktemp("examples"), lambda: _hum)
     offer = Offer(
-        agents={"kitchen": None, "street-guide": Position(60.1699, 24.9384), "plain": None},
+        agents={
+            "kitchen": None,
+            "street-guide": Position(60.1699, 24.9384),
+            "companion": None,
+        },
         voices=("af_heart", "am_michael"),
         find_streets=_a_few_streets,
+        find_example=example.example,
     )
     agents = {name: Agent("Be brief.", model=model, tools=[find_recipe]) for name in offer.agents}
     kept = RecordingsPanel(recordings)
@@ -141,6 +153,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
             Route("/v1/realtime", server.why_no_call),
             Route("/recorder.js", lambda request: recorder),
             *kept.routes,
+            *example.routes,
         ]
     )
     page = blocks(offer, Chat(agents).build, MemoryPanel(memory).build, kept.build)

@@ -32,8 +32,8 @@ def client() -> Any:
     from omni_agent.server import create_app
 
     agent = Agent("Be brief.", model=ScriptedModel())
-    app = create_app({"plain": agent})
-    page = blocks(Offer(agents={"plain": None}), MemoryPanel(None).build)
+    app = create_app({"companion": agent})
+    page = blocks(Offer(agents={"companion": None}), MemoryPanel(None).build)
     with TestClient(mount_page(app, page), base_url="http://127.0.0.1:7860") as client:
         yield client
 
@@ -41,7 +41,7 @@ def client() -> Any:
 def test_the_page_lies_beside_the_server(client: Any) -> None:
     assert "gradio" in client.get("/").text
     assert client.get("/healthz").json() == {"status": "ok"}
-    assert [m["id"] for m in client.get("/v1/models").json()["data"]] == ["plain"]
+    assert [m["id"] for m in client.get("/v1/models").json()["data"]] == ["companion"]
     assert "javascript" in client.get("/page/call_panel.js").headers["content-type"]
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from composed_people import RATE, Line, Scene, faces_of, played
-from three_people import GLASSES, QUESTIONS, SEATS, STATEMENTS, VOICES, answered, is_right
+from composed.scene import RATE, Line, Scene, faces_of
+from composed.three_people import GLASSES, SEATS, VOICES
+from composed_people import played
+from three_people import QUESTIONS, STATEMENTS, answered, is_right
 
 from omni_agent.agents.companion import companion
 from omni_agent.events import PeoplePresent, TurnFinished, UserTranscript

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 cv2 = pytest.importorskip("cv2")
-from drawn_faces import PEOPLE, Seat, frame  # noqa: E402
-from drawn_looks import FRAMES, dressed, face_of, with_glasses  # noqa: E402
+from composed.faces import PEOPLE, Seat, frame  # noqa: E402
+from composed.looks import FRAMES, dressed, face_of, with_glasses  # noqa: E402
 
 from omni_agent.media import Image  # noqa: E402
 from omni_agent.memory import Memory  # noqa: E402

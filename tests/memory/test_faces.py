@@ -15,7 +15,7 @@ from omni_agent.memory.face_tracks import FaceTracker
 from omni_agent.memory.mouth import Mouth
 
 cv2 = pytest.importorskip("cv2")
-from drawn_faces import PEOPLE, Seat, frame, person  # noqa: E402
+from composed.faces import PEOPLE, Seat, frame, person  # noqa: E402
 
 pytestmark = pytest.mark.weights
 ANNA, BEN, CARL = PEOPLE[:3]

@@ -134,6 +134,29 @@ def test_how_people_look(ctx: ToolContext, memory: Memory) -> None:
     assert answer == "Anna's clothes: red; Anna has no glasses."
 
 
+def test_who_wears_glasses_is_asked_of_all_whoever_the_model_takes_for_the_answer(
+    ctx: ToolContext, memory: Memory
+) -> None:
+    anna, ben = memory.people.named("Anna")[0], memory.people.named("Ben")[0]
+    memory.people.look(ben, "glasses", "yes", confidence=0.9)
+    memory.people.look(anna, "glasses", "no", confidence=0.9)
+    for heard in ("Who wears glasses?", "And which of us has glasses?", "谁戴眼镜？"):
+        asked = replace(ctx, heard=heard)
+        answer = words(TOOLS.how_do_they_look("Anna", asked, feature="glasses"))
+        assert answer == "Ben has glasses."
+    asked = replace(ctx, heard="Does Anna wear glasses?")
+    answer = words(TOOLS.how_do_they_look("Anna", asked, feature="glasses"))
+    assert answer == "Anna has no glasses."
+
+
+def test_somebody_unknown_is_told_of_by_where_they_sit(ctx: ToolContext, memory: Memory) -> None:
+    stranger = memory.people.add(call="today")
+    memory.people.look(stranger, "glasses", "yes", confidence=0.9)
+    beside = (*ctx.present[:2], PersonHere(stranger.id, None, sure=False, x=0.9))
+    answer = TOOLS.how_do_they_look("everybody", replace(ctx, present=beside), feature="glasses")
+    assert words(answer) == "the person on the right has glasses."
+
+
 def test_forget_me_forgets_at_once_and_others_are_asked_about(
     ctx: ToolContext, memory: Memory
 ) -> None:

@@ -7,8 +7,8 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from drawn_faces import Seat, _features
 
+from composed.faces import Seat, features
 from omni_agent.media import Image
 from omni_agent.memory.embed.face import Face
 
@@ -41,7 +41,7 @@ _SHAPES = {"round": (0.40, 0.36, 2.0), "square": (0.42, 0.29, 4.0), "drop": (0.4
 
 def face_of(seat: Seat) -> Face:
     """Where the face of a drawn person is, as a finder would tell."""
-    drawn = _features(np.random.default_rng(seat.person))
+    drawn = features(np.random.default_rng(seat.person))
     unit = seat.size / 200
     corner = np.array([seat.x - seat.size // 2, seat.y - seat.size // 2])
     eye, mouth = 20 * drawn.gap, 14 * drawn.mouth

@@ -43,7 +43,7 @@ def frame(*seats: Seat, width: int = 640, height: int = 480) -> Image:
 def person(number: int, size: int = 240, mouth: float = 0.0) -> np.ndarray:
     """uint8 [size, size, 3] RGB. `mouth`: 0 closed … 1 wide open."""
     rng = np.random.default_rng(number)
-    drawn = _draw(_features(rng), 2 * size, mouth).astype(np.float32)
+    drawn = _draw(features(rng), 2 * size, mouth).astype(np.float32)
     drawn = cv2.resize(drawn, (size, size), interpolation=cv2.INTER_AREA)
     shade = np.zeros((size, size, 1), np.float32)
     for cells in (5, 9, 16):
@@ -72,7 +72,7 @@ class _Features:
     beard: np.ndarray | None
 
 
-def _features(rng: np.random.Generator) -> _Features:
+def features(rng: np.random.Generator) -> _Features:
     return _Features(
         skin=rng.uniform([130, 90, 60], [245, 205, 175]),
         hair=rng.uniform(0, 170, 3),

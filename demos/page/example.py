@@ -1,0 +1,75 @@
+"""The example call of three people: made when it is first asked for, and kept in the cache."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from composed.three_people import LINES, VOICES, Speak, compose
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse
+from starlette.routing import Route
+
+_PATH = "/example/three_people.webm"
+
+
+class ThreePeople:
+    """`folder`: what is made stays in it. `open_voice`: called on the thread that makes it."""
+
+    def __init__(self, folder: Path, open_voice: Callable[[], Speak]) -> None:
+        made_of = hashlib.sha256(json.dumps([LINES, VOICES]).encode()).hexdigest()[:12]
+        self._film = folder / f"three_people-{made_of}.webm"
+        self._lines = self._film.with_suffix(".json")
+        self._open_voice = open_voice
+        self._making: asyncio.Task[None] | None = None
+        self._done = 0
+
+    @property
+    def routes(self) -> list[Route]:
+        """Where a browser gets the film."""
+        return [Route(_PATH, self._file)]
+
+    async def example(self) -> dict[str, Any]:
+        """Begins making it where that is needed. {done, of} of its lines; at last {url, lines}.
+
+        A line is {who, text, start, end}, in seconds of the film. {error} where it failed; asking
+        again then tries again.
+        """
+        if self._is_made():
+            return {"url": _PATH, "lines": json.loads(self._lines.read_text())}
+        if self._making is None:
+            self._making = asyncio.create_task(asyncio.to_thread(self._make))
+        if self._making.done():
+            error = self._making.exception()
+            self._making = None
+            if error is not None:
+                return {"error": str(error)}
+        return {"done": self._done, "of": len(LINES)}
+
+    def _is_made(self) -> bool:
+        return self._film.exists()
+
+    def _make(self) -> None:
+        from composed.film import film
+
+        scene = compose(self._open_voice(), self._progress)
+        lines = [
+            {"who": line.who, "text": line.text, "start": line.start, "end": line.end}
+            for line in scene.lines
+        ]
+        self._film.parent.mkdir(parents=True, exist_ok=True)
+        self._lines.write_text(json.dumps(lines))
+        film(scene, self._film)  # last, and whole at once: it is made when this is there
+
+    def _progress(self, done: int, of: int) -> None:
+        self._done = done
+
+    async def _file(self, request: Request) -> FileResponse:
+        if not self._is_made():
+            raise HTTPException(404)
+        return FileResponse(self._film, media_type="video/webm")
