@@ -10,6 +10,7 @@ from omni_agent.events import RecalledMemory
 from omni_agent.memory import Memory
 from omni_agent.memory.records import StoredMemory
 from page.blocks import module, panel
+from page.people import PeopleShelf
 
 KINDS = ("episode", "fact", "request", "scene", "person", "voice", "face")
 AT_A_TIME = 40
@@ -31,7 +32,10 @@ class MemoryPanel:
             self.forget_everything,
         ]
         with panel("memory"):
-            module("memory_panel", remembers=self._memory is not None, functions=functions)
+            module("memory_head", remembers=self._memory is not None)
+            if self._memory is not None:
+                PeopleShelf(self._memory).build()
+                module("memory_panel", functions=functions)
 
     def look(self, kind: str | None = None, offset: int = 0) -> dict[str, Any]:
         """{memories, total, kinds}: newest first, from `offset` on."""

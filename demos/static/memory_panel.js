@@ -2,20 +2,17 @@
 
 import { el, say } from './dom.js';
 import { icon } from './icons.js';
-import { has, language, onLanguage, t } from './words.js';
+import { when } from './when.js';
+import { has, onLanguage, t } from './words.js';
 
 const WAIT = 300; // ms after the last key before it is searched
 
-/** `server`: see page/memory.py. `remembers`: whether there is a memory at all. */
-export function mount(root, { server, remembers }) {
-  root.append(el('header.heading', {}, el('h1', { says: 'memory.title' }), el('p', { says: 'memory.about' })));
-  if (!remembers) {
-    root.append(el('p.nothing', { says: 'memory.off' }));
-    return;
-  }
+/** `server`: see page/memory.py. */
+export function mount(root, { server }) {
   const panel = new MemoryPanel(server);
   root.append(panel.element);
   document.addEventListener('omni:panel', ({ detail }) => detail === 'memory' && panel.look());
+  document.addEventListener('omni:forgotten', () => panel.look());
   if (location.hash === '#memory') panel.look();
 }
 
@@ -201,15 +198,4 @@ class MemoryPanel {
 function named(form, kind) {
   const key = `memory.${form}.${kind}`;
   return has(key) ? el('span.kind', { says: key }) : el('span.kind', {}, kind);
-}
-
-/** "3 minutes ago", "yesterday", then a date. */
-function when(iso) {
-  const then = new Date(iso);
-  const minutes = (then - Date.now()) / 60000;
-  const ago = new Intl.RelativeTimeFormat(language(), { numeric: 'auto' });
-  if (Math.abs(minutes) < 60) return ago.format(Math.round(minutes), 'minute');
-  if (Math.abs(minutes) < 24 * 60) return ago.format(Math.round(minutes / 60), 'hour');
-  if (Math.abs(minutes) < 7 * 24 * 60) return ago.format(Math.round(minutes / 1440), 'day');
-  return new Intl.DateTimeFormat(language(), { dateStyle: 'medium' }).format(then);
 }

@@ -77,8 +77,8 @@ def test_kinds_and_words_narrow_it_down(open_page: Open, memory: Any) -> None:
     assert all("Mika lives" in row for row in rows(page))
     page.page.get_by_role("button", name="All").click()
     page.page.get_by_role("searchbox").fill("Anna allergic peanuts")
-    page.page.locator(".memory .count", has_text="bears on this").wait_for()
-    assert rows(page) == ["What can I cook for Anna, who is allergic to peanuts?"]
+    page.page.locator(".memory .count", has_text="on this").wait_for()
+    assert rows(page)[0] == "What can I cook for Anna, who is allergic to peanuts?"
     page.page.get_by_role("searchbox").fill("zeppelin")
     page.page.get_by_text("Nothing that is remembered bears on this.").wait_for()
 
