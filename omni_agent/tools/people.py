@@ -10,25 +10,31 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
 from omni_agent.errors import ToolError
-from omni_agent.events import PersonHere
-from omni_agent.messages import Language
 from omni_agent.tools.base import Position, Say, Tool, ToolContext, tool
 from omni_agent.tools.people_meant import (
     ASKS_WHO,
     EVERYBODY,
     KnownPeople,
     Meant,
-    Words,
     known_people,
     meant,
-    side_of,
-    where,
+    tells,
+)
+from omni_agent.tools.people_words import (
+    Scene,
+    by_place,
+    heard_nothing,
+    inside,
+    quoted,
+    statements,
+    tell_here,
+    tell_look,
+    tell_seen,
 )
 
 When = Literal["today", "yesterday", "this week", "this month"]
 
 _MOST_SAID = 3
-_LONGEST = 300  # characters of what was said
 _CALL = timedelta(hours=2)  # before now, where nobody knows when the call began
 
 
@@ -59,7 +65,7 @@ class PeopleTools:
         zh = ctx.language == "zh"
         if not ctx.present:
             return Say("我现在看不见也听不见任何人。" if zh else "I can see and hear nobody.", [])
-        told = [_here(p, ctx.present, ctx.language) for p in ctx.present]
+        told = [tell_here(p, ctx.present, ctx.language) for p in ctx.present]
         if zh:
             return Say("，".join(told) + "。", told)
         text = told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"
@@ -93,20 +99,20 @@ class PeopleTools:
             about: What it was about.
         """
         if about and EVERYBODY.fullmatch(person.strip()):
-            nobody = _nothing("谁" if ctx.language == "zh" else "anybody", about, ctx.language)
+            nobody = heard_nothing("谁" if ctx.language == "zh" else "anybody", about, ctx.language)
             return _who_said(about, ctx) or Say(nobody, [])
         who = meant(person, ctx)
         people = known_people(ctx)
-        found = _statements(people.said(who.id, about, limit=20))
+        found = statements(people.said(who.id, about, limit=20))
         found = found[: 1 if about else _MOST_SAID]
         name, zh = who.called(ctx.language), ctx.language == "zh"
         if not found:
-            nothing = _nothing(_inside(name), about, ctx.language)
+            nothing = heard_nothing(inside(name), about, ctx.language)
             other = _who_said(about, ctx) if about else None
             if other is not None:
                 return Say(f"{nothing}{'不过，' if zh else ' But '}{other.text}", other.data)
             return Say(nothing, [])
-        texts = [_quoted(words.text) for words in reversed(found)]
+        texts = [quoted(words.text) for words in reversed(found)]
         said = "".join(f"“{t}”" for t in texts) if zh else " ".join(f'"{t}"' for t in texts)
         doubt = "" if who.sure else ("我不太确定，不过" if zh else "I am not sure, but I think ")
         return Say(f"{doubt}{name}说：{said}" if zh else f"{doubt}{name} said: {said}", texts)
@@ -154,10 +160,11 @@ class PeopleTools:
         here = {p.id: p for p in ctx.present}
         told = []
         for look in seen:
-            name = look.person.name or _somebody(here.get(look.person.id), ctx)
-            told.append(_look(name, look.slot, look.value, ctx.language))
+            name = look.person.name or by_place(here.get(look.person.id), ctx)
+            told.append(tell_look(name, look.slot, look.value, ctx.language))
         if not told:
             return Say("这个我没看出来。" if zh else "I could not see that.", [])
+        told[0] = told[0][0].upper() + told[0][1:]
         return Say("，".join(told) + "。" if zh else "; ".join(told) + ".", told)
 
     @tool(
@@ -188,6 +195,8 @@ class PeopleTools:
         scenes: Scenes | None = getattr(ctx.memory, "scenes", None)
         if scenes is None:
             raise ToolError("this agent keeps nothing of what it sees")
+        if tells(ctx.heard):  # where a thing is; they do not ask for it
+            return Say("好的，我记下了。" if ctx.language == "zh" else "Good to know.")
         place = ctx.place if near_here else None
         whom = None if person is None else meant(person, ctx).id
         since, until = _span(when, ctx.clock.now())
@@ -195,7 +204,7 @@ class PeopleTools:
         if not found and whom is not None:
             found = scenes.find(words, person=whom, since=since, until=until, near=place, limit=2)
         zh = ctx.language == "zh"
-        told = [t for scene in found if (t := _seen(scene, ctx.clock.now(), ctx.language))]
+        told = [t for scene in found if (t := tell_seen(scene, ctx.clock.now(), ctx.language))]
         if not told:
             return Say(f"我没看见过{words}。" if zh else f"I have not seen {words}.", [])
         return Say(told[0], told)
@@ -242,7 +251,7 @@ class PeopleTools:
         who, zh = meant(person, ctx), ctx.language == "zh"
         mine = who.id == ctx.speaker
         if not mine and not confirmed:
-            name = _inside(who.called(ctx.language))
+            name = inside(who.called(ctx.language))
             if zh:
                 return Say(f"真的要把{name}的一切都忘掉吗？说“是的，忘掉{name}”。")
             return Say(f"Shall I forget everything about {name}? Then say: yes, forget {name}.")
@@ -250,15 +259,6 @@ class PeopleTools:
         if mine:
             return Say("好的，你的一切我都忘了。" if zh else "I have forgotten all about you.")
         return Say("已经忘掉了。" if zh else "It is forgotten.")
-
-
-class Scene(Protocol):
-    @property
-    def at(self) -> datetime: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def description(self) -> str: ...
 
 
 class Scenes(Protocol):
@@ -281,97 +281,13 @@ def _who_said(about: str, ctx: ToolContext) -> Say | None:
     people, zh = known_people(ctx), ctx.language == "zh"
     memory: Any = ctx.memory
     kept = memory.get(*(m.id for m in memory.recall(about, limit=12)))
-    for words in _statements([w for w in kept.values() if w.person and w.kind != "fact"]):
+    for words in statements([w for w in kept.values() if w.person and w.kind != "fact"]):
         person = people.get(words.person or "")
         if person is not None and person.name is not None:
-            text = _quoted(words.text)
+            text = quoted(words.text)
             told = f"{person.name}说：“{text}”" if zh else f'{person.name} said: "{text}"'
             return Say(told, {"person": person.name, "said": text})
     return None
-
-
-# --- in words ---------------------------------------------------------------------------------
-
-
-def _here(person: PersonHere, present: Sequence[PersonHere], language: Language) -> str:
-    side, zh = side_of(person, present), language == "zh"
-    if person.name is None:
-        name = "一位我不认识的人" if zh else "somebody I don't know"
-    elif person.sure:
-        name = person.name
-    else:
-        name = f"可能是{person.name}" if zh else f"perhaps {person.name}"
-    if side is not None:
-        at = where(side, language)
-    elif person.x is None and any(p.x is not None for p in present):
-        at = "不在画面里" if zh else "out of view"
-    else:
-        at = ""
-    if zh:
-        return f"{at}是{name}" if side is not None else name + (f"（{at}）" if at else "在")
-    return f"{name} is {at or 'here'}"
-
-
-def _nothing(name: str, about: str | None, language: Language) -> str:
-    if language == "zh":
-        return f"我没听到{name}说过{about or '什么'}。"
-    what = f" about {about}" if about else ""
-    return f"I have not heard {name} say anything{what}."
-
-
-def _statements(words: Sequence[Words]) -> list[Words]:
-    """Without questions; each once."""
-    found: dict[str, Words] = {}
-    for one in words:
-        text = one.text.strip()
-        if text and not text.endswith(("?", "？")):
-            found.setdefault(text.casefold(), one)
-    return list(found.values())
-
-
-def _quoted(text: str) -> str:
-    plain = " ".join(text.split()).replace('"', "'").replace("“", "'").replace("”", "'")
-    return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}…"
-
-
-def _inside(name: str) -> str:
-    """Of a sentence."""
-    name = name.rstrip(",")
-    return f"t{name[1:]}" if name.startswith("The person") else name
-
-
-def _somebody(person: PersonHere | None, ctx: ToolContext) -> str:
-    if person is not None and person.name is not None:
-        return person.name
-    side = None if person is None else side_of(person, ctx.present)
-    if ctx.language == "zh":
-        return f"{where(side, 'zh')}的人" if side else "有个人"
-    return f"the person {where(side, 'en')}" if side else "somebody"
-
-
-def _look(name: str, slot: str, value: str, language: Language) -> str:
-    match value.casefold():
-        case "yes":
-            return f"{name}：有{slot}" if language == "zh" else f"{name} has {slot}"
-        case "no" | "none":
-            return f"{name}：没有{slot}" if language == "zh" else f"{name} has no {slot}"
-        case _:
-            return f"{name}：{slot} {value}" if language == "zh" else f"{name}'s {slot}: {value}"
-
-
-def _seen(scene: Scene, now: datetime, language: Language) -> str | None:
-    what = _quoted(scene.description or scene.text)
-    if not what:
-        return None
-    minutes = round((now - scene.at).total_seconds() / 60)
-    if language == "zh":
-        ago = "刚才" if minutes < 2 else f"{minutes}分钟前" if minutes < 90 else "之前"
-        return f"{ago}我看到：“{what}”"
-    ago = "just now" if minutes < 2 else f"{minutes} minutes ago"
-    if minutes >= 90:
-        ago = f"{round(minutes / 60)} hours ago" if minutes < 48 * 60 else f"on {scene.at:%B %d}"
-    verb = "I saw" if scene.description else "I read"
-    return f'{ago[0].upper()}{ago[1:]} {verb}: "{what}"'
 
 
 def _span(when: When | None, now: datetime) -> tuple[datetime | None, datetime | None]:

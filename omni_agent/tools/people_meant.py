@@ -38,6 +38,12 @@ ASKS_WHO = re.compile(
 )
 """A question for a person: whoever small models take for the answer, all are meant."""
 
+_ASKS = re.compile(
+    r"[?？]|^\W*(?:(?:and|so|but|okay|ok|now|please)\W+)*(?:wh\w+|how|did|do|does|have|has|is|are|"
+    r"was|were|can|could|find|show|look|search|tell|read)\b|哪|什么|吗|谁|找|看|怎么|几",
+    re.IGNORECASE,
+)
+
 
 class Someone(Protocol):
     @property
@@ -97,6 +103,11 @@ class Meant:
             return f"{self.how}的{name}" if self.how else name
         name = self.name or "The person whose name I don't know"
         return f"{name}, {self.how}," if self.how else name
+
+
+def tells(heard: str) -> bool:
+    """Whether these words tell something, where small models may take them for a question."""
+    return bool(heard) and not _ASKS.search(heard)
 
 
 def known_people(ctx: ToolContext) -> KnownPeople:

@@ -149,12 +149,31 @@ def test_who_wears_glasses_is_asked_of_all_whoever_the_model_takes_for_the_answe
     assert answer == "Anna has no glasses."
 
 
+@pytest.mark.parametrize(
+    ("heard", "asks"),
+    [
+        ("The spare key is under the blue flower pot.", False),
+        ("I left my umbrella in the car", False),
+        ("我把护照放在抽屉里了", False),
+        ("Where did I put the key", True),
+        ("So have you seen my key?", True),
+        ("Please look for the key", True),
+        ("我的钥匙放哪儿了", True),
+    ],
+)
+def test_who_tells_where_a_thing_is_is_not_told_that_it_was_not_seen(
+    ctx: ToolContext, heard: str, asks: bool
+) -> None:
+    answer = words(TOOLS.find_in_scenes("spare key", replace(ctx, heard=heard)))
+    assert answer == ("I have not seen spare key." if asks else "Good to know.")
+
+
 def test_somebody_unknown_is_told_of_by_where_they_sit(ctx: ToolContext, memory: Memory) -> None:
     stranger = memory.people.add(call="today")
     memory.people.look(stranger, "glasses", "yes", confidence=0.9)
     beside = (*ctx.present[:2], PersonHere(stranger.id, None, sure=False, x=0.9))
     answer = TOOLS.how_do_they_look("everybody", replace(ctx, present=beside), feature="glasses")
-    assert words(answer) == "the person on the right has glasses."
+    assert words(answer) == "The person on the right has glasses."
 
 
 def test_forget_me_forgets_at_once_and_others_are_asked_about(
