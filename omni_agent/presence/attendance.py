@@ -69,11 +69,22 @@ class Attendance:
             _tell(f"nobody is told apart in this call: {error}")
             return None
         loop = asyncio.get_running_loop()
+        at_hand: set[str] = set()
+
+        def fetch(present: tuple[PersonHere, ...]) -> None:
+            """Whatever is asked about who has come in is found sooner, and more of it."""
+            come = {p.id for p in present if p.sure and p.name} - at_hand
+            at_hand.update(come)
+            try:
+                memory.prefetch(come)
+            except OmniAgentError:
+                logger.exception("what %s said could not be fetched; it is searched as usual", come)
 
         def emit_change(present: tuple[PersonHere, ...]) -> None:
             emit(PeoplePresent(present, clock.monotonic()))
 
         def changed(present: tuple[PersonHere, ...]) -> None:
+            fetch(present)
             if not loop.is_closed():
                 loop.call_soon_threadsafe(emit_change, present)
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from made_embedder import Letters
 
 from omni_agent.attending import SaidBy
+from omni_agent.clock import SYSTEM_CLOCK
 from omni_agent.events import AudioDelta, LiveEvent, PersonHere, TurnFinished, UserTranscript
 from omni_agent.listening import Paused, SpeechSure, TurnOver, WentOn
 from omni_agent.media import Audio, VideoFrame
 from omni_agent.memory import Memory
 from omni_agent.messages import Context, ToolCall
+from omni_agent.presence.attendance import Attendance
 from omni_agent.tools.base import ToolContext, tool
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "live"))
@@ -180,6 +184,35 @@ async def test_nobody_is_told_apart_where_the_memory_keeps_nobody(
     with Memory(tmp_path / "memory", people="off") as memory:
         async with in_call("Hi.", monkeypatch=monkeypatch, memory=memory) as (room, _):
             assert room.call._floor.attendance is None
+
+
+async def test_what_somebody_said_is_fetched_once_when_they_come_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The presence itself, which finds out who is there, has tests of its own."""
+    made: dict[str, Any] = {}
+
+    def presence(people: object, senses: object, *, call: str, changed: Any) -> object:
+        made["changed"] = changed
+        return object()
+
+    where = "omni_agent.presence.attendance"
+    monkeypatch.setattr(f"{where}.missing", list)
+    monkeypatch.setattr(f"{where}.shared_senses", lambda: None)
+    monkeypatch.setattr(f"{where}.Presence", presence)
+    told: list[LiveEvent] = []
+    with Memory(tmp_path / "memory", embedder=Letters()) as memory:
+        anna, ben = memory.people.add("Anna"), memory.people.add("Ben")
+        fetched: list[list[str]] = []
+        monkeypatch.setattr(memory, "prefetch", lambda ids: fetched.append(sorted(ids)))
+        await Attendance.of(memory, call="c", clock=SYSTEM_CLOCK, emit=told.append)
+        here = PersonHere(anna.id, "Anna", x=0.2), PersonHere(ben.id, "Ben", sure=False, x=0.8)
+        made["changed"](here)
+        made["changed"](here[:1])
+        made["changed"]((here[0], PersonHere(ben.id, "Ben", x=0.8)))
+        await asyncio.sleep(0)
+        assert [ids for ids in fetched if ids] == [[anna.id], [ben.id]]
+        assert len(told) == 3
 
 
 async def test_without_its_models_a_call_goes_on_and_the_log_says_what_to_do(
