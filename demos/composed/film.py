@@ -31,7 +31,7 @@ def _write(scene: Scene, container: av.container.OutputContainer) -> None:
     sound = scene.sound().resampled(48_000).samples
     frames = scene.frames(fps=FPS)
     video = container.add_stream("libvpx", rate=FPS)
-    video.width, video.height, video.pix_fmt, video.bit_rate = 640, 480, "yuv420p", 600_000
+    video.width, video.height, video.pix_fmt, video.bit_rate = 640, 480, "yuv420p", 1_500_000
     video.options = {"deadline": "realtime", "cpu-used": "6"}
     audio = container.add_stream("libopus", rate=48_000, layout="mono")
     audio.bit_rate = 48_000

@@ -18,6 +18,7 @@ LINES: Sequence[tuple[str, str]] = (
     ("Ben", "Hi, I'm Ben. I came here straight from work today, so forgive me if I yawn."),
     ("Carla", "And I'm Carla. I live just across the street, so I had the shortest way of all."),
     ("Ben", "Before anybody cooks tonight, please remember that I am allergic to peanuts."),
+    ("Ben", "And my train to Hamburg leaves at seven in the morning, so I must not stay too late."),
     ("Carla", "My dog is called Biscuit, and he will be eleven years old in October."),
     ("Anna", "The spare key for the garden is under the blue flower pot, in case you need it."),
     ("Carla", "What did Ben say about peanuts?"),

@@ -9,7 +9,7 @@ from typing import Any
 from omni_agent.tools.base import Position
 
 FindStreets = Callable[[float, float], Awaitable[list[dict[str, Any]]]]
-FindExample = Callable[[], Awaitable[dict[str, Any]]]
+FindExample = Callable[[], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +42,9 @@ class Offer:
         """[{kind, line: [[lat, lon]]}] around a point; none where no map is at hand."""
         return [] if self.find_streets is None else await self.find_streets(lat, lon)
 
-    async def example(self) -> dict[str, Any]:
+    def example(self) -> dict[str, Any]:
         """How far the example call is made; see ThreePeople.example."""
-        return {} if self.find_example is None else await self.find_example()
+        return {} if self.find_example is None else self.find_example()
 
 
 def _place(place: Position | None) -> dict[str, Any] | None:

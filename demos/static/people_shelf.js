@@ -47,15 +47,20 @@ class PeopleShelf {
       label: ['memory.forget.this', { text: person.name ?? '?' }],
       onclick: () => this.#sure(card, person, forget),
     });
+    const past = person.looks.filter(({ until }) => until);
     const card = el('li.person', { data: { id: person.id } },
       person.portrait
         ? el('img', { src: person.portrait, alt: '' })
         : el('div.initial', { 'aria-hidden': 'true' }, (person.name ?? '?').slice(0, 1)),
       el('div.facts', {},
         person.name ? el('h3', {}, person.name) : el('h3', { says: 'people.unknown' }),
-        el('p.about', {}, el('span', { says: 'persons.seen' }), ' ', time(person.seen)),
-        el('ul.looks', { label: 'persons.looks' }, ...person.looks.map(look))),
+        el('p.about', {}, el('span', { says: 'persons.seen' }), ' ', time(person.seen))),
       forget,
+      el('ul.looks', { label: 'persons.looks' }, ...person.looks.filter(({ until }) => !until).map(look)),
+      past.length
+        ? el('details', {}, el('summary', { says: ['persons.before', { n: past.length }] }),
+          el('ul.looks', {}, ...past.map(look)))
+        : null,
       person.said.length
         ? el('details.said', {}, el('summary', { says: ['persons.said', { n: person.said.length }] }),
           el('ul', {}, ...person.said.map((one) => el('li', {}, el('q', {}, one.text), ' ', time(one.at)))))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,10 @@ from page.example import ThreePeople
 from omni_agent.media import Audio
 
 
-async def made(example: ThreePeople) -> dict[str, Any]:
-    while not {"url", "error"} & (told := await example.example()).keys():
+def made(example: ThreePeople) -> dict[str, Any]:
+    while not {"url", "error"} & (told := example.example()).keys():
         assert 0 <= told["done"] <= told["of"]
-        await asyncio.sleep(0.02)
+        time.sleep(0.02)
     return told
 
 
@@ -27,7 +27,7 @@ def broken() -> Any:
 
 
 @pytest.mark.timeout(120)
-async def test_it_is_made_once_and_what_fails_is_told(tmp_path: Path) -> None:
+def test_it_is_made_once_and_what_fails_is_told(tmp_path: Path) -> None:
     spoken: list[str] = []
 
     def speak(text: str, voice: str) -> Audio:
@@ -35,13 +35,13 @@ async def test_it_is_made_once_and_what_fails_is_told(tmp_path: Path) -> None:
         t = np.arange(6000) / 24_000
         return Audio(np.sin(2000 * t).astype(np.float32), 24_000)
 
-    assert await made(ThreePeople(tmp_path, broken)) == {"error": "no voice at hand"}
+    assert made(ThreePeople(tmp_path, broken)) == {"error": "no voice at hand"}
     assert list(tmp_path.iterdir()) == []
-    first = await made(ThreePeople(tmp_path, lambda: speak))
+    first = made(ThreePeople(tmp_path, lambda: speak))
     lines = first["lines"]
     assert len(spoken) == len(lines)
     assert all(a["end"] < b["start"] for a, b in itertools.pairwise(lines))
-    assert await made(ThreePeople(tmp_path, broken)) == first
+    assert made(ThreePeople(tmp_path, broken)) == first
     (film,) = tmp_path.glob("*.webm")
     with av.open(str(film)) as opened:
         kinds = sorted(stream.type for stream in opened.streams)
