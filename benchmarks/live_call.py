@@ -29,6 +29,7 @@ from omni_agent.events import (
     AudioDelta,
     Interrupted,
     LiveEvent,
+    PartialTranscript,
     TurnFinished,
     TurnMeasured,
 )
@@ -65,8 +66,9 @@ async def main() -> None:
     for name, draft in (("with drafts", True), ("without", False)):
         answers = await _answers(agent, model, questions, draft=draft, verbose=arguments.verbose)
         rows.append(_answer_row(name, answers))
-    cuts = await _cuts(agent, model, arguments.cuts, CUTS)
-    assents = await _cuts(agent, model, arguments.cuts, ASSENT)
+    verbose = arguments.verbose
+    cuts = await _cuts(agent, model, arguments.cuts, CUTS, verbose=verbose)
+    assents = await _cuts(agent, model, arguments.cuts, ASSENT, verbose=verbose)
     report("live_call", rows)
     report("live_call_cutting_in", [_cut_row(cuts), _assent_row(assents)])
     await agent.close()
@@ -213,7 +215,12 @@ class Cut:
 
 
 async def _cuts(
-    agent: Agent, model: CompactModel, count: int, words: Mapping[str, Sequence[str]]
+    agent: Agent,
+    model: CompactModel,
+    count: int,
+    words: Mapping[str, Sequence[str]],
+    *,
+    verbose: bool,
 ) -> list[Cut]:
     made: list[Cut] = []
     ears = await agent.open_session()
@@ -245,6 +252,9 @@ async def _cuts(
                 really = await _heard(ears, Audio(heard, call.output_rate))
                 off = abs(_count(told) - _count(really))
             made.append(Cut(bool(cut), None if silent is None else silent - at, off))
+            if verbose:
+                captions = [event.text for event in room.of(PartialTranscript, since)]
+                print(said, made[-1], captions, flush=True)
             await call.interrupt()
             await room.plays(quiet=0.3)
             call.clear()

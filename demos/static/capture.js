@@ -111,6 +111,7 @@ export class Capture {
     this.#node = new AudioWorkletNode(context, 'capture', { numberOfOutputs: 0 });
     this.#node.port.onmessage = ({ data }) => {
       this.level = data.level;
+      if (this.muted) new Uint8Array(data.pcm).fill(0); // a film has no track to switch off
       if (this.#source) this.#on.block(data.pcm, data.level);
     };
     return context.resume();
