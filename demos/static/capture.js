@@ -49,10 +49,6 @@ export class Capture {
     this.muted = false;
   }
 
-  get open() {
-    return this.#source !== null;
-  }
-
   /** Open the microphone, or change to another one. Raises NoDevice. */
   async use(deviceId) {
     const stream = await openDevice('audio', deviceId, {

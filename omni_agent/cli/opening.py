@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, assert_never
 import typer
 from rich.console import Console
 
-from omni_agent.errors import SettingsError
+from omni_agent.errors import DownloadFailed, SettingsError
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -118,7 +118,10 @@ async def loaded(wishes: Wishes, approve: Approver) -> AsyncIterator[tuple[Agent
 
 
 def make_agent(name: AgentName, **options: Any) -> Agent:
-    """`options` are those of `Agent`. The street guide may have to fetch its map first."""
+    """`options` are those of `Agent`.
+
+    The street guide may have to fetch its map first, the companion what tells people apart.
+    """
     match name:
         case "kitchen":
             from omni_agent.agents.kitchen import kitchen
@@ -131,6 +134,7 @@ def make_agent(name: AgentName, **options: Any) -> Agent:
         case "companion":
             from omni_agent.agents.companion import companion
 
+            _fetch_senses()
             return companion(**options)
         case "plain":
             from omni_agent.agent import Agent
@@ -138,6 +142,17 @@ def make_agent(name: AgentName, **options: Any) -> Agent:
             return Agent(PLAIN, name="plain", **options)
         case _:
             assert_never(name)
+
+
+def _fetch_senses() -> None:
+    """What tells people apart. Without it the companion still talks, and knows nobody."""
+    from omni_agent.model.catalog import catalog
+    from omni_agent.presence.senses import GROUP
+
+    try:
+        catalog().ensure(GROUP)
+    except DownloadFailed as error:
+        Console(stderr=True).print(str(error), style="yellow", markup=False, soft_wrap=True)
 
 
 PLAIN = """\

@@ -44,6 +44,7 @@ async def lines_spoken(model: CompactModel) -> list[Line]:
 @pytest.mark.weights
 @pytest.mark.timeout(600)
 async def test_who_said_what_in_a_call_of_three(tmp_path: Path) -> None:
+    catalog().ensure("people")
     model = await open_model("compact")
     assert isinstance(model, CompactModel)
     lines = await lines_spoken(model)

@@ -219,12 +219,13 @@ class Listener:
             last = None
             if not len(later):
                 last, self._wanted = self._wanted, None
+        whole: Transcript | None = None
         try:
             if self._cancelled:
                 if last is not None:
                     last.cancel()
             elif self._broken is None:
-                self._hear(sound[:_BATCH], last)
+                whole = self._hear(sound[:_BATCH], is_last=last is not None)
         except Exception as error:  # whatever an engine raises must reach the one who waits
             self._broken = GenerationError(f"the ears broke down while transcribing: {error}")
             self._broken.__cause__ = error
@@ -232,15 +233,18 @@ class Listener:
             self._ears.hurried.discard(self)
             if self._broken is not None:
                 last.set_exception(self._broken)
+            elif whole is not None:
+                last.set_result(whole)
         elif len(later):
             self._ears.submit(self._work)
 
-    def _hear(self, sound: np.ndarray, last: Future[Transcript] | None) -> None:
+    def _hear(self, sound: np.ndarray, *, is_last: bool) -> Transcript | None:
+        """The whole of it, if this is the last of the sound."""
         hearing = self._hearing
         hearing.take(sound)
-        if last is not None:
-            last.set_result(Transcript(hearing.whole(), hearing.language))
-            return
+        if is_last:
+            text = hearing.whole()  # which may change the language
+            return Transcript(text, hearing.language)
         if hearing.due() and not self._ears.hurried and len(sound) < _BATCH:
             hearing.again()
         partial = Partial(hearing.text, hearing.language, hearing.settled)
@@ -249,6 +253,7 @@ class Listener:
         if news and self._on_partial is not None and not self._loop.is_closed():
             self._told = partial.text
             self._loop.call_soon_threadsafe(self._notify, partial.text)
+        return None
 
     def _notify(self, text: str) -> None:
         if not self._cancelled and self._transcript is None and self._on_partial is not None:
