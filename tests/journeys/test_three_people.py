@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from pathlib import Path
 
@@ -43,6 +44,11 @@ async def lines_spoken(model: CompactModel) -> list[Line]:
 
 @pytest.mark.weights
 @pytest.mark.timeout(600)
+@pytest.mark.skipif(
+    os.environ.get("OMNI_AGENT_HEADLINE") != "1",
+    reason="the voices are made anew, differ each time, and two of them may be taken for one: "
+    "`make headline` runs it",
+)
 async def test_who_said_what_in_a_call_of_three(tmp_path: Path) -> None:
     catalog().ensure("people")
     model = await open_model("compact")
